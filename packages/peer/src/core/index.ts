@@ -1,0 +1,2 @@
+export type {} from "@fractal-punch/machine";
+export type {} from "@fractal-punch/wire";

@@ -1,0 +1,2 @@
+export type {} from "@fractal-punch/udp";
+export type {} from "./core/index.ts";
