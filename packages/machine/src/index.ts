@@ -1,1 +1,7 @@
-export const version = "0.1.0";
+export * from "./address.ts";
+export * from "./assert.ts";
+export * from "./crypto.ts";
+export * from "./deadlines.ts";
+export * from "./machine.ts";
+export * from "./random.ts";
+export * from "./recorder.ts";

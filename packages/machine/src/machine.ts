@@ -1,0 +1,79 @@
+/**
+ * The form of every state machine in this project: inputs carry the time, effects leave through an outbox.
+ * A machine is synchronous, keeps no promise and no callback, reads no clock and draws no randomness of its own.
+ * It has two hosts: the driver in `udp` (real sockets, real clock) and the world in `sim` (virtual ones).
+ */
+import type { Address } from "./address.ts";
+
+/** A socket as a machine knows it: a small number that the machine itself gives out with `openPort`. */
+export type PortId = number;
+
+/** What came with a datagram besides its bytes; a field is absent where the driver cannot tell. */
+export interface DatagramInfo {
+  /** The address that the datagram was sent to. */
+  readonly local?: Address;
+  /** The two ECN bits of the IP header (RFC 3168). */
+  readonly ecn?: number;
+}
+
+/** How one datagram is to leave; a driver that cannot do an option says so in `Abilities`. */
+export interface SendOptions {
+  /** IP time to live, or IPv6 hop limit. */
+  readonly ttl?: number;
+  readonly dontFragment?: boolean;
+  readonly ecn?: number;
+  /** The local address to send from, where a port is bound to several. */
+  readonly local?: Address;
+}
+
+/** What a driver can do. A machine leaves out what its driver cannot. */
+export interface Abilities {
+  readonly ttl: boolean;
+  readonly dontFragment: boolean;
+  readonly ecn: boolean;
+  readonly localAddress: boolean;
+}
+
+export interface PortRequest {
+  readonly family: 4 | 6;
+  /** Bind to this address only; the wildcard address when absent. The port in it is not used. */
+  readonly local?: Address;
+  /** 0 lets the system choose. */
+  readonly port: number;
+}
+
+/** Where a machine's effects go. `bytes` belong to the caller again when the call returns. */
+export interface Outbox<Event> {
+  /** Sends one datagram; dropped when the port is not open. */
+  send(port: PortId, to: Address, bytes: Uint8Array, options?: SendOptions): void;
+  /**
+   * Sends on the datagram in hand, from byte `start` to its end, behind `head`: the relay's path, on which a driver
+   * need not copy the payload. Only valid inside `receive`.
+   */
+  forward(port: PortId, to: Address, head: Uint8Array, start: number, options?: SendOptions): void;
+  /** Opens a socket under a number that the machine chose; `port-opened` or `port-failed` follows as a command. */
+  openPort(port: PortId, request: PortRequest): void;
+  closePort(port: PortId): void;
+  /** Tells the program around the machine. */
+  emit(event: Event): void;
+}
+
+/** What every machine hears from its driver. */
+export type DriverCommand =
+  | { readonly type: "port-opened"; readonly port: PortId; readonly local: Address }
+  /** `code` is the system's word (EADDRINUSE, EACCES, EAFNOSUPPORT ...). */
+  | { readonly type: "port-failed"; readonly port: PortId; readonly code: string }
+  /** The wall clock at this `now`, in ms since 1970; given before anything else, and again whenever it may have moved. */
+  | { readonly type: "clock"; readonly epochMs: number };
+
+export interface Machine<Command, Event> {
+  /** One datagram. `now` is monotonic, in ms. `bytes` are valid during the call only. Never throws, whatever they are. */
+  receive(now: number, port: PortId, from: Address, bytes: Uint8Array, info: DatagramInfo, out: Outbox<Event>): void;
+  /** Does what is due at `now`; a call that comes too early does nothing. */
+  wake(now: number, out: Outbox<Event>): void;
+  command(now: number, command: Command | DriverCommand, out: Outbox<Event>): void;
+  /** The time at which `wake` is wanted next; `Infinity` when nothing is waiting. */
+  nextWake(): number;
+}
+
+export const noInfo: DatagramInfo = {};

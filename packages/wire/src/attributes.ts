@@ -1,0 +1,57 @@
+/** Reading attribute values out of a loaded message. Each gives `undefined` when the attribute is absent or malformed. */
+import { type Address, addressFromBytes } from "@fractal-punch/machine";
+import { readU16, readU32, readU64 } from "./bytes.ts";
+import type { StunMessage } from "./message.ts";
+import { Attribute, firstChannel, lastChannel, magicCookie } from "./numbers.ts";
+import { asciiText } from "./text.ts";
+
+const maxTextBytes = 508;
+
+/** The first address of that type (RFC 8489 section 14.2). */
+export function xorAddress(message: StunMessage, type: number): Address | undefined {
+  return xorAddresses(message, type)[0];
+}
+
+/** All addresses of that type, in order; malformed ones are left out. */
+export function xorAddresses(message: StunMessage, type: number): Address[] {
+  const found: Address[] = [];
+  for (const value of message.values(type)) {
+    const family = value[1];
+    const length = family === 1 ? 4 : family === 2 ? 16 : 0;
+    if (length === 0 || value.length !== 4 + length) continue;
+    const ip = Uint8Array.from(value.subarray(4), (byte, index) => byte ^ (message.bytes[4 + index] ?? 0));
+    const address = addressFromBytes(ip, readU16(value, 2) ^ (magicCookie >>> 16));
+    if (address !== undefined) found.push(address);
+  }
+  return found;
+}
+
+export function textOf(message: StunMessage, type: number): string | undefined {
+  const value = message.value(type);
+  return value === undefined || value.length > maxTextBytes ? undefined : asciiText(value);
+}
+
+export function u32Of(message: StunMessage, type: number): number | undefined {
+  const value = message.fixed(type, 4);
+  return value && readU32(value, 0);
+}
+
+export function u64Of(message: StunMessage, type: number): number | undefined {
+  const value = message.fixed(type, 8);
+  return value && readU64(value, 0);
+}
+
+/** A number in the range of session channels. */
+export function channelOf(message: StunMessage): number | undefined {
+  const value = message.fixed(Attribute.channelNumber, 4);
+  const number = value ? readU16(value, 0) : 0;
+  return number >= firstChannel && number <= lastChannel ? number : undefined;
+}
+
+export function errorCodeOf(message: StunMessage): number | undefined {
+  const value = message.value(Attribute.errorCode);
+  if (value === undefined || value.length < 4) return undefined;
+  const hundreds = (value[2] ?? 0) & 7;
+  const units = value[3] ?? 0;
+  return hundreds >= 3 && hundreds <= 6 && units < 100 ? hundreds * 100 + units : undefined;
+}

@@ -1,0 +1,22 @@
+/** ChannelData (RFC 8656 section 12.4): channel 2, length 2, data. Over UDP there is no padding. */
+import { readU16, writeU16 } from "./bytes.ts";
+import { firstChannel, lastChannel } from "./numbers.ts";
+
+export const channelHeaderBytes = 4;
+
+/** The channel's number; `undefined` when it is none of ours, or the length says more than there is. */
+export function channelDataNumber(bytes: Uint8Array): number | undefined {
+  const channel = readU16(bytes, 0);
+  if (bytes.length < channelHeaderBytes || channel < firstChannel || channel > lastChannel) return undefined;
+  return readU16(bytes, 2) + channelHeaderBytes > bytes.length ? undefined : channel;
+}
+
+/** A view of the data behind the header; call `channelDataNumber` first. */
+export function channelDataPayload(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(channelHeaderBytes, channelHeaderBytes + readU16(bytes, 2));
+}
+
+export function writeChannelHeader(bytes: Uint8Array, channel: number, lengthBytes: number): void {
+  writeU16(bytes, 0, channel);
+  writeU16(bytes, 2, lengthBytes);
+}

@@ -1,0 +1,70 @@
+/** Text and bytes: ASCII, base64url (RFC 4648 section 5) and base32 (section 6, lower case), both without padding. */
+
+const base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+const base32Alphabet = "abcdefghijklmnopqrstuvwxyz234567";
+
+/** The characters as bytes; characters above 255 do not occur in what this project writes, and become "?". */
+export function asciiBytes(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => {
+    const code = character.charCodeAt(0);
+    return code > 0xff ? 0x3f : code;
+  });
+}
+
+export function asciiText(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
+}
+
+export function base64UrlText(bytes: Uint8Array): string {
+  return digitsText(bytes, 6, base64Alphabet);
+}
+
+/** `undefined` for text that `base64UrlText` would not have written. */
+export function base64UrlBytes(text: string): Uint8Array | undefined {
+  return digitsBytes(text, 6, base64Alphabet);
+}
+
+export function base32Text(bytes: Uint8Array): string {
+  return digitsText(bytes, 5, base32Alphabet);
+}
+
+/** `undefined` for text that `base32Text` would not have written. */
+export function base32Bytes(text: string): Uint8Array | undefined {
+  return digitsBytes(text, 5, base32Alphabet);
+}
+
+function digitsText(bytes: Uint8Array, bitsPerDigit: number, alphabet: string): string {
+  const mask = (1 << bitsPerDigit) - 1;
+  let text = "";
+  let held = 0;
+  let bits = 0;
+  for (const byte of bytes) {
+    held = ((held << 8) | byte) & 0xffff;
+    bits += 8;
+    while (bits >= bitsPerDigit) {
+      bits -= bitsPerDigit;
+      text += alphabet.charAt((held >> bits) & mask);
+    }
+  }
+  return bits === 0 ? text : text + alphabet.charAt((held << (bitsPerDigit - bits)) & mask);
+}
+
+function digitsBytes(text: string, bitsPerDigit: number, alphabet: string): Uint8Array | undefined {
+  const bytes = new Uint8Array(Math.floor((text.length * bitsPerDigit) / 8));
+  let at = 0;
+  let held = 0;
+  let bits = 0;
+  for (const character of text) {
+    const digit = alphabet.indexOf(character);
+    if (digit < 0) return undefined;
+    held = ((held << bitsPerDigit) | digit) & 0xffff;
+    bits += bitsPerDigit;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes[at++] = held >> bits;
+  }
+  const canonical = bits < bitsPerDigit && (held & ((1 << bits) - 1)) === 0;
+  return canonical ? bytes : undefined;
+}
