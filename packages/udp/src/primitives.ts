@@ -1,1 +1,122 @@
-export type {} from "@fractal-punch/machine";
+/** The clock, the randomness and the cryptography that machines are given in production: Node's own. */
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  type KeyObject,
+  randomFillSync,
+} from "node:crypto";
+import { assert, equalBytes, type PeerPrimitives, type Random } from "@fractal-punch/machine";
+
+const keyBytes = 32;
+const tagBytes = 16;
+
+/** The operating system's generator. */
+export const systemRandom: Random = {
+  fill(bytes) {
+    randomFillSync(bytes);
+  },
+};
+
+/** ms since some moment in the past; never goes back. It may stand still while the computer sleeps. */
+export function monotonicNow(): number {
+  return performance.now();
+}
+
+/** ms since 1970, by a clock that people and NTP may set. */
+export function epochNow(): number {
+  return Date.now();
+}
+
+/**
+ * All primitives by node:crypto. Results are plain arrays, not Buffers, whose `slice` would not copy. A key or an output
+ * of the wrong length is a broken invariant and throws; nothing that came from the network does.
+ */
+export const nodePrimitives: PeerPrimitives = {
+  hmacSha1: (key, data) => plainBytes(createHmac("sha1", key).update(data).digest()),
+  hmacSha256: (key, data) => plainBytes(createHmac("sha256", key).update(data).digest()),
+  hash: (data) => plainBytes(createHash("blake2b512").update(data).digest()),
+
+  publicKey(secretKey) {
+    const { x } = privateKeyObject(secretKey).export({ format: "jwk" });
+    assert(x !== undefined, "an X25519 key without its public part");
+    return new Uint8Array(Buffer.from(x, "base64url"));
+  },
+
+  dh(secretKey, publicKey) {
+    const keys = { privateKey: privateKeyObject(secretKey), publicKey: publicKeyObject(publicKey) };
+    try {
+      return plainBytes(diffieHellman(keys));
+    } catch {
+      // OpenSSL refuses an all-zero result, and has no other reason to fail with two keys that it has taken.
+      return undefined;
+    }
+  },
+
+  seal(key, counter, ad, plain, out) {
+    assert(out.length === plain.length + tagBytes, "room for ciphertext and tag");
+    const cipher = createCipheriv("chacha20-poly1305", key, noiseNonce(counter), { authTagLength: tagBytes });
+    cipher.setAAD(ad, { plaintextLength: plain.length });
+    out.set(cipher.update(plain));
+    cipher.final();
+    out.set(cipher.getAuthTag(), plain.length);
+  },
+
+  open(key, counter, ad, sealed, out) {
+    const length = sealed.length - tagBytes;
+    if (length < 0) return false;
+    assert(out.length === length, "room for the plaintext");
+    const decipher = createDecipheriv("chacha20-poly1305", key, noiseNonce(counter), { authTagLength: tagBytes });
+    decipher.setAAD(ad, { plaintextLength: length });
+    decipher.setAuthTag(sealed.subarray(length));
+    const plain = decipher.update(sealed.subarray(0, length));
+    try {
+      decipher.final();
+    } catch {
+      return false;
+    }
+    out.set(plain);
+    return true;
+  },
+};
+
+function noiseNonce(counter: number): Uint8Array {
+  const nonce = new Uint8Array(12);
+  const view = new DataView(nonce.buffer);
+  view.setUint32(4, counter % 0x1_0000_0000, true);
+  view.setUint32(8, Math.floor(counter / 0x1_0000_0000), true);
+  return nonce;
+}
+
+/** The private key imported last: a server has only one, and a handshake uses each of its two twice in a row. */
+let lastImported: { readonly bytes: Uint8Array; readonly object: KeyObject } | undefined;
+
+/**
+ * As JWK, because OpenSSL 3 takes ten times as long over DER. `x` must be there but is not looked at: the public part is
+ * computed from `d`.
+ */
+function privateKeyObject(secretKey: Uint8Array): KeyObject {
+  assert(secretKey.length === keyBytes, "an X25519 secret key has 32 bytes");
+  if (lastImported !== undefined && equalBytes(lastImported.bytes, secretKey)) return lastImported.object;
+  const d = base64Url(secretKey);
+  const object = createPrivateKey({ format: "jwk", key: { kty: "OKP", crv: "X25519", d, x: d } });
+  lastImported = { bytes: Uint8Array.from(secretKey), object };
+  return object;
+}
+
+function publicKeyObject(publicKey: Uint8Array): KeyObject {
+  assert(publicKey.length === keyBytes, "an X25519 public key has 32 bytes");
+  return createPublicKey({ format: "jwk", key: { kty: "OKP", crv: "X25519", x: base64Url(publicKey) } });
+}
+
+function base64Url(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64url");
+}
+
+function plainBytes(buffer: Buffer): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
+}
