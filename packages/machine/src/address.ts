@@ -60,7 +60,10 @@ export function addressFromBytes(ip: Uint8Array, port: number): Address | undefi
   return text.startsWith(mappedPrefix) ? undefined : { family: 6, ip: text, port };
 }
 
-/** From "192.0.2.1" or "2001:db8::1" (no brackets, no zone); `undefined` when it is neither. */
+/**
+ * From "192.0.2.1" or "2001:db8::1" (no brackets, no zone); `undefined` when it is neither. A leading zero ("010") is
+ * refused: some programs read it as octal.
+ */
 export function addressFromIpText(text: string, port: number): Address | undefined {
   const bytes = text.includes(":") ? ip6Bytes(text) : ip4Bytes(text);
   return bytes === undefined ? undefined : addressFromBytes(bytes, port);
@@ -68,7 +71,7 @@ export function addressFromIpText(text: string, port: number): Address | undefin
 
 /** From "192.0.2.1:48800" or "[2001:db8::1]:48800"; `undefined` when it is neither. */
 export function addressFromText(text: string): Address | undefined {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):([0-9]{1,5})$/.exec(text);
+  const match = /^(?:\[([0-9a-fA-F.]*:[0-9a-fA-F:.]*)\]|([0-9.]+)):([0-9]{1,5})$/.exec(text);
   if (match === null) return undefined;
   const port = Number(match[3]);
   return port > 65_535 ? undefined : addressFromIpText(match[1] ?? match[2] ?? "", port);
@@ -124,29 +127,29 @@ function scope6(address: Address6): AddressScope {
 }
 
 function ip4Bytes(text: string): Uint8Array | undefined {
-  const match = /^([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})\.([0-9]{1,3})$/.exec(text);
-  if (match === null) return undefined;
-  const parts = match.slice(1).map(Number);
-  return parts.some((part) => part > 255) ? undefined : Uint8Array.from(parts);
+  const parts = text.split(".");
+  const wellFormed =
+    parts.length === 4 && parts.every((part) => /^(?:0|[1-9][0-9]{0,2})$/.test(part) && Number(part) <= 255);
+  return wellFormed ? Uint8Array.from(parts, Number) : undefined;
 }
 
 function ip6Bytes(text: string): Uint8Array | undefined {
   const halves = text.split("::");
   if (halves.length > 2) return undefined;
-  const [head, tail] = halves.map((half) => ip6Groups(half));
+  const [head, tail] = halves.map((half, index) => ip6Groups(half, index === halves.length - 1));
   if (head === undefined) return undefined;
   if (halves.length === 1) return head.length === 16 ? Uint8Array.from(head) : undefined;
   if (tail === undefined || head.length + tail.length > 14) return undefined;
   return Uint8Array.from([...head, ...Array<number>(16 - head.length - tail.length).fill(0), ...tail]);
 }
 
-/** Two bytes for each group of hexadecimal digits, four for a dotted IPv4 end. */
-function ip6Groups(text: string): number[] | undefined {
+/** Two bytes for each group of hexadecimal digits, four for a dotted IPv4 end, which only the last half may have. */
+function ip6Groups(text: string, last: boolean): number[] | undefined {
   if (text === "") return [];
   const groups = text.split(":");
   const bytes: number[] = [];
   for (const [index, group] of groups.entries()) {
-    const dotted = index === groups.length - 1 ? ip4Bytes(group) : undefined;
+    const dotted = last && index === groups.length - 1 ? ip4Bytes(group) : undefined;
     if (dotted !== undefined) bytes.push(...dotted);
     else if (/^[0-9a-fA-F]{1,4}$/.test(group))
       bytes.push(Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 0xff);
