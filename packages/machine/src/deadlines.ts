@@ -1,14 +1,17 @@
 /**
  * All the deadlines of one machine: a binary heap that is re-armed lazily. Moving a deadline to a later time, which is
- * what a refresh does, writes one number; the heap learns of it when the old time comes.
+ * what a refresh does, writes one number; the heap learns of it when the old time comes. The heap holds a deadline at
+ * most once, so it is never larger than the number of deadlines, however often they move.
  */
 
 /** One thing that is to happen at `dueAt`; made by `Deadlines.create`. */
 export class Deadline<Owner> {
   /** ms; `Infinity` when not armed. */
   dueAt: number = Infinity;
-  /** The earliest time at which the heap holds this deadline; entries for any other time are stale. */
+  /** The time under which the heap holds it, at or before `dueAt`. */
   queuedAt: number = Infinity;
+  /** Where the heap holds it; -1 when it does not. */
+  position = -1;
   readonly owner: Owner;
   /** A word that says what it is for, so that wake-ups can be explained. */
   readonly reason: string;
@@ -20,8 +23,7 @@ export class Deadline<Owner> {
 }
 
 export class Deadlines<Owner> {
-  readonly #times: number[] = [];
-  readonly #deadlines: Deadline<Owner>[] = [];
+  readonly #heap: Deadline<Owner>[] = [];
 
   create(owner: Owner, reason: string): Deadline<Owner> {
     return new Deadline(owner, reason);
@@ -30,7 +32,11 @@ export class Deadlines<Owner> {
   /** Arms, or moves, a deadline. */
   set(deadline: Deadline<Owner>, dueAt: number): void {
     deadline.dueAt = dueAt;
-    if (dueAt < deadline.queuedAt) this.#queue(deadline);
+    const queued = deadline.position >= 0;
+    if (queued ? dueAt >= deadline.queuedAt : dueAt === Infinity) return;
+    if (!queued) deadline.position = this.#heap.length;
+    deadline.queuedAt = dueAt;
+    this.#rise(deadline);
   }
 
   clear(deadline: Deadline<Owner>): void {
@@ -39,80 +45,70 @@ export class Deadlines<Owner> {
 
   /** The time of the earliest armed deadline; `Infinity` when there is none. */
   next(): number {
-    this.#settle();
-    return this.#times[0] ?? Infinity;
+    return this.#earliest()?.dueAt ?? Infinity;
   }
 
   /** Takes one deadline that is due, and disarms it; `undefined` when none is. */
   pop(now: number): Deadline<Owner> | undefined {
-    this.#settle();
-    if ((this.#times[0] ?? Infinity) > now) return undefined;
-    const deadline = this.#remove();
-    deadline.queuedAt = Infinity;
+    const deadline = this.#earliest();
+    if (deadline === undefined || deadline.dueAt > now) return undefined;
+    this.#removeTop(deadline);
     deadline.dueAt = Infinity;
     return deadline;
   }
 
-  /** Removes stale entries from the top and re-queues moved ones, until the top is true. */
-  #settle(): void {
+  /** Removes cleared deadlines from the top and sinks moved ones, until the top is true. */
+  #earliest(): Deadline<Owner> | undefined {
     for (;;) {
-      const at = this.#times[0];
-      const deadline = this.#deadlines[0];
-      if (at === undefined || deadline === undefined) return;
-      const stale = at !== deadline.queuedAt;
-      if (!stale && deadline.dueAt === at) return;
-      this.#remove();
-      if (stale) continue;
-      deadline.queuedAt = Infinity;
-      if (deadline.dueAt !== Infinity) this.#queue(deadline);
+      const top = this.#heap[0];
+      if (top === undefined || top.dueAt === top.queuedAt) return top;
+      if (top.dueAt === Infinity) {
+        this.#removeTop(top);
+      } else {
+        top.queuedAt = top.dueAt;
+        this.#sink(top);
+      }
     }
   }
 
-  #queue(deadline: Deadline<Owner>): void {
-    const at = deadline.dueAt;
-    deadline.queuedAt = at;
-    let child = this.#times.length;
-    this.#times.push(at);
-    this.#deadlines.push(deadline);
-    while (child > 0) {
-      const parent = (child - 1) >> 1;
-      if ((this.#times[parent] ?? Infinity) <= at) break;
-      this.#swap(parent, child);
-      child = parent;
-    }
+  #removeTop(top: Deadline<Owner>): void {
+    const last = this.#heap.pop();
+    top.position = -1;
+    if (last === undefined || last === top) return;
+    last.position = 0;
+    this.#sink(last);
   }
 
-  #remove(): Deadline<Owner> {
-    const top = this.#deadlines[0];
-    const lastTime = this.#times.pop();
-    const last = this.#deadlines.pop();
-    if (top === undefined || lastTime === undefined || last === undefined)
-      throw new Error("broken invariant: empty heap");
-    const length = this.#times.length;
-    if (length === 0) return top;
-    this.#times[0] = lastTime;
-    this.#deadlines[0] = last;
-    let parent = 0;
+  /** Moves a deadline from its position towards the top, past those that are later. */
+  #rise(deadline: Deadline<Owner>): void {
+    let { position } = deadline;
+    while (position > 0) {
+      const parent = (position - 1) >> 1;
+      const above = this.#heap[parent];
+      if (above === undefined || above.queuedAt <= deadline.queuedAt) break;
+      this.#put(above, position);
+      position = parent;
+    }
+    this.#put(deadline, position);
+  }
+
+  /** Moves a deadline from its position away from the top, past those that are earlier. */
+  #sink(deadline: Deadline<Owner>): void {
+    let { position } = deadline;
     for (;;) {
-      const left = 2 * parent + 1;
-      if (left >= length) return top;
-      const right = left + 1;
-      const child = right < length && (this.#times[right] ?? 0) < (this.#times[left] ?? 0) ? right : left;
-      if ((this.#times[child] ?? Infinity) >= lastTime) return top;
-      this.#swap(parent, child);
-      parent = child;
+      const left = this.#heap[2 * position + 1];
+      const right = this.#heap[2 * position + 2];
+      const below = left && right && right.queuedAt < left.queuedAt ? right : left;
+      if (below === undefined || below.queuedAt >= deadline.queuedAt) break;
+      const freed = below.position;
+      this.#put(below, position);
+      position = freed;
     }
+    this.#put(deadline, position);
   }
 
-  #swap(a: number, b: number): void {
-    const timeA = this.#times[a];
-    const timeB = this.#times[b];
-    const deadlineA = this.#deadlines[a];
-    const deadlineB = this.#deadlines[b];
-    if (timeA === undefined || timeB === undefined || deadlineA === undefined || deadlineB === undefined) return;
-    this.#times[a] = timeB;
-    this.#times[b] = timeA;
-    this.#deadlines[a] = deadlineB;
-    this.#deadlines[b] = deadlineA;
+  #put(deadline: Deadline<Owner>, position: number): void {
+    this.#heap[position] = deadline;
+    deadline.position = position;
   }
 }
