@@ -1,1 +1,2 @@
-export type {} from "@fractal-punch/machine";
+export type { Counters, DropWord } from "./counters.ts";
+export { abilities, Driver, type DriverOptions } from "./driver.ts";

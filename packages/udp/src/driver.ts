@@ -1,0 +1,189 @@
+import {
+  type Abilities,
+  type Address,
+  assert,
+  type DriverCommand,
+  type Machine,
+  noInfo,
+  type Outbox,
+  type PortId,
+  type PortRequest,
+} from "@fractal-punch/machine";
+import { type Counters, DriverCounters } from "./counters.ts";
+import { IpTexts } from "./ip-texts.ts";
+import { openPort, Port, type PortContext } from "./port.ts";
+import { monotonicNow } from "./primitives.ts";
+import { WakeTimer } from "./wake-timer.ts";
+import { WallClock } from "./wall-clock.ts";
+
+/** node:dgram can do none: a TTL set around a send is not the one that the datagram leaves with. */
+export const abilities: Abilities = { ttl: false, dontFragment: false, ecn: false, localAddress: false };
+
+/** How often the clocks are compared when nothing else happens: so soon after sleep a machine knows of it. */
+const clockCheckMs = 1_000;
+
+export interface DriverOptions<Event> {
+  /** Called after the machine's call that emitted the event has returned, in the order of the events. */
+  readonly onEvent: (event: Event) => void;
+}
+
+/**
+ * Runs one machine on node:dgram's sockets and the real clock, from its construction until `close`. The machine is never
+ * entered while it is in a call: what comes meanwhile waits. What the machine or `onEvent` throws is a broken invariant
+ * and passes through; the ports stay open until `close`.
+ */
+export class Driver<Command, Event> {
+  static readonly abilities: Abilities = abilities;
+
+  readonly #machine: Machine<Command, Event>;
+  readonly #onEvent: (event: Event) => void;
+  readonly #out: Outbox<Event>;
+  readonly #counters = new DriverCounters();
+  readonly #context: PortContext = { counters: this.#counters, ipTexts: new IpTexts() };
+  readonly #ports = new Map<PortId, Port>();
+  readonly #wallClock = new WallClock();
+  readonly #wakeTimer = new WakeTimer(() => this.#wake());
+  readonly #clockTimer = setInterval(() => this.#tick(), clockCheckMs).unref();
+  /** What waits for the machine's call to return. */
+  readonly #events: { readonly event: Event }[] = [];
+  readonly #commands: { readonly command: Command }[] = [];
+  #portNews: Extract<DriverCommand, { readonly port: PortId }>[] = [];
+  #running = false;
+  #datagram: Uint8Array | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(machine: Machine<Command, Event>, options: DriverOptions<Event>) {
+    this.#machine = machine;
+    this.#onEvent = options.onEvent;
+    this.#out = this.#outbox();
+    queueMicrotask(() => this.#tick());
+  }
+
+  get counters(): Counters {
+    return this.#counters;
+  }
+
+  /** Gives the machine a command: at once, or after the call that it is in. Does nothing after `close`. */
+  command(command: Command): void {
+    this.#commands.push({ command });
+    if (!this.#running) this.#tick();
+  }
+
+  /** Ends it: no input, no event and no timer from the call on. Resolves when all sockets are closed. */
+  close(): Promise<void> {
+    this.#closing ??= this.#closeAll();
+    return this.#closing;
+  }
+
+  async #closeAll(): Promise<void> {
+    clearInterval(this.#clockTimer);
+    this.#wakeTimer.clear();
+    const ports = [...this.#ports.values()];
+    this.#ports.clear();
+    await Promise.all(ports.map((port) => port.close()));
+  }
+
+  #receive(port: PortId, from: Address, bytes: Uint8Array): void {
+    this.#running = true;
+    try {
+      const now = this.#now();
+      this.#datagram = bytes;
+      this.#machine.receive(now, port, from, bytes, noInfo, this.#out);
+      this.#datagram = undefined;
+      this.#settle();
+    } finally {
+      this.#leave();
+    }
+  }
+
+  #wake(): void {
+    this.#running = true;
+    try {
+      const now = this.#now();
+      if (this.#machine.nextWake() <= now) this.#machine.wake(now, this.#out);
+      this.#settle();
+    } finally {
+      this.#leave();
+    }
+  }
+
+  /** Does what waits, without an input of its own. */
+  #tick(): void {
+    if (this.#closing !== undefined) return;
+    this.#running = true;
+    try {
+      this.#now();
+      this.#settle();
+    } finally {
+      this.#leave();
+    }
+  }
+
+  /** The time for the machine's next input; tells it the time of day first, when that is news. */
+  #now(): number {
+    const now = monotonicNow();
+    const epochMs = this.#wallClock.news(now);
+    if (epochMs !== undefined) this.#machine.command(now, { type: "clock", epochMs }, this.#out);
+    return now;
+  }
+
+  /** Tells the program the events, then gives the machine what waited for it, until nothing is left. */
+  #settle(): void {
+    while (this.#closing === undefined) {
+      const emitted = this.#events.shift();
+      if (emitted !== undefined) {
+        this.#onEvent(emitted.event);
+        continue;
+      }
+      const command = this.#portNews.shift() ?? this.#commands.shift()?.command;
+      if (command === undefined) return;
+      this.#machine.command(monotonicNow(), command, this.#out);
+    }
+  }
+
+  #leave(): void {
+    this.#running = false;
+    this.#datagram = undefined;
+    if (this.#closing === undefined) this.#wakeTimer.arm(this.#machine.nextWake());
+  }
+
+  #outbox(): Outbox<Event> {
+    return {
+      send: (port, to, bytes) => this.#send(port, to, bytes),
+      forward: (port, to, head, start) => {
+        assert(this.#datagram !== undefined, "forward outside receive");
+        this.#send(port, to, head, this.#datagram.subarray(start));
+      },
+      openPort: (port, request) => this.#openPort(port, request),
+      closePort: (port) => this.#closePort(port),
+      emit: (event) => {
+        this.#events.push({ event });
+      },
+    };
+  }
+
+  #send(port: PortId, to: Address, head: Uint8Array, rest?: Uint8Array): void {
+    const open = this.#ports.get(port);
+    if (open === undefined) this.#counters.drop("port-not-open");
+    else open.send(to, head, rest);
+  }
+
+  #openPort(port: PortId, request: PortRequest): void {
+    assert(!this.#ports.has(port), `port ${port} is open already`);
+    const opened = openPort(request, this.#context, (from, bytes) => this.#receive(port, from, bytes));
+    if (opened instanceof Port) {
+      this.#ports.set(port, opened);
+      this.#portNews.push({ type: "port-opened", port, local: opened.local });
+    } else {
+      this.#portNews.push({ type: "port-failed", port, code: opened });
+    }
+  }
+
+  #closePort(port: PortId): void {
+    // News of a port that was opened and closed within one call would be taken for news of the next one of its number.
+    this.#portNews = this.#portNews.filter((news) => news.port !== port);
+    const open = this.#ports.get(port);
+    this.#ports.delete(port);
+    void open?.close();
+  }
+}
