@@ -12,3 +12,6 @@ program
   });
 
 await program.parseAsync();
+
+export * as peer from "@fractal-punch/peer";
+export * as server from "@fractal-punch/server";

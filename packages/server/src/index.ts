@@ -1,2 +1,2 @@
-export type {} from "@fractal-punch/udp";
-export type {} from "./core/index.ts";
+export * as udp from "@fractal-punch/udp";
+export * as core from "./core/index.ts";

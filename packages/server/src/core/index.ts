@@ -1,2 +1,2 @@
-export type {} from "@fractal-punch/machine";
-export type {} from "@fractal-punch/wire";
+export * as machine from "@fractal-punch/machine";
+export * as wire from "@fractal-punch/wire";
