@@ -60,6 +60,14 @@ for (const { name, code, expected } of badEnds) {
   });
 }
 
+test("a process that a test leaves behind does not hold up the run", async () => {
+  const results = await run(`
+    import { spawn } from "node:child_process";
+    test("a", () => spawn("sleep", ["5"], { detached: true, stdio: ["ignore", "inherit", "inherit"] }).unref());
+  `);
+  assert.deepEqual(summary(results), ["passed a"]);
+});
+
 test("a test file that was not built is a failure", async () => {
   const results = await runTestFile({ path: join(tmpdir(), "no-such-file.js"), cwd: tmpdir(), limitMs: 1000 });
   assert.deepEqual(summary(results), [wholeFile]);

@@ -1,12 +1,15 @@
 // Runs one test file in a process of its own. What ends badly without a failed test (a crash, an exit code, a rejection
 // after the last test, no test at all, a process that does not end) is a failure of the file.
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 const reporter = fileURLToPath(new URL("test-events.mjs", import.meta.url));
+const closeGraceMs = 1000;
 const running = new Set();
 
 /** Resolves to a list of { outcome: "passed" | "failed" | "skipped", title, detail }. */
@@ -21,7 +24,7 @@ export async function runTestFile({ path, cwd, limitMs }) {
 }
 
 /** Runs Node with the arguments; resolves to { code, output, late }, where late says that it was killed at its limit. */
-export function runProcess(args, { cwd, limitMs }) {
+export async function runProcess(args, { cwd, limitMs }) {
   // In a process group of its own, so that what a hanging test started is stopped with it. Without the variable that
   // marks a child of `node --test`, so that the runner can be tested by a test.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
@@ -34,13 +37,16 @@ export function runProcess(args, { cwd, limitMs }) {
     late = true;
     stop(child);
   }, limitMs);
-  return new Promise((resolve) => {
-    child.on("close", (code, signal) => {
-      clearTimeout(limit);
-      running.delete(child);
-      resolve({ code: code ?? signal, late, output: Buffer.concat(chunks).toString().trimEnd() });
-    });
-  });
+  const closed = once(child, "close");
+  const [status, signal] = await once(child, "exit");
+  // "close" never comes while something that the test left behind holds its output open.
+  await Promise.race([closed, delay(closeGraceMs, undefined, { ref: false })]);
+  clearTimeout(limit);
+  running.delete(child);
+  child.stdout.destroy();
+  child.stderr.destroy();
+  stop(child);
+  return { code: status ?? signal, late, output: Buffer.concat(chunks).toString().trimEnd() };
 }
 
 export function stopAll() {
