@@ -9,7 +9,12 @@ export interface Counters {
 }
 
 /** The driver's own reasons to drop a datagram; the first concerns received ones, the others those to be sent. */
-export type DropWord = "source-unusable" | "port-not-open" | "destination-port-0" | "destination-other-family";
+export type DropWord =
+  | "source-unusable"
+  | "port-not-open"
+  | "destination-port-0"
+  | "destination-other-family"
+  | "send-queue-full";
 
 export class DriverCounters implements Counters {
   received = 0;

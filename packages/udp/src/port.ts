@@ -10,6 +10,9 @@ const socketBufferBytes = 1_048_576;
 /** More than any datagram of the protocol; a longer one gets a buffer of its own. */
 const slotBytes = 2_048;
 
+/** Datagrams that wait in this process, behind a full buffer of the system's: more would only be late. */
+const maxQueued = 256;
+
 /** What the ports of one driver share. */
 export interface PortContext {
   readonly counters: DriverCounters;
@@ -25,6 +28,8 @@ export class Port {
   readonly #sent: (error: Error | null) => void;
   /** Where datagrams are put together. The system has read it when `send` returns, unless its queue is full. */
   #slot = new Uint8Array(slotBytes);
+  /** As of the last look; 0 stays true until the next send. */
+  #queued = 0;
 
   /** Made by `openPort` only. */
   constructor(socket: Socket, local: Address, context: PortContext) {
@@ -41,6 +46,8 @@ export class Port {
     const { counters, ipTexts } = this.#context;
     if (to.port === 0) return counters.drop("destination-port-0");
     if (to.family !== this.local.family) return counters.drop("destination-other-family");
+    if (this.#queued > 0) this.#queued = this.#socket.getSendQueueCount();
+    if (this.#queued >= maxQueued) return counters.drop("send-queue-full");
     const length = head.length + (rest?.length ?? 0);
     const slot = length > slotBytes ? new Uint8Array(length) : this.#slot;
     slot.set(head);
@@ -48,7 +55,8 @@ export class Port {
     counters.sent++;
     this.#socket.send(slot, 0, length, to.port, ipTexts.text(to), this.#sent);
     // Now, not before the call: the datagram that finds the system's buffer full is itself queued by reference.
-    if (this.#socket.getSendQueueCount() > 0) this.#slot = new Uint8Array(slotBytes);
+    this.#queued = this.#socket.getSendQueueCount();
+    if (this.#queued > 0) this.#slot = new Uint8Array(slotBytes);
   }
 
   /** Resolves when the socket is gone. Nothing is received from the call on. */
