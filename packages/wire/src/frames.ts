@@ -1,7 +1,14 @@
 /** What is inside a sealed packet: one frame, whose first byte is its kind (docs/protocol.md section 7). */
 import { type Address, addressFromBytes, ipBytes } from "@fractal-punch/machine";
 import { ByteReader, ByteWriter } from "./bytes.ts";
-import { type Candidate, type NatProfile, readCandidates, readProfile, writeCandidates, writeProfile } from "./candidates.ts";
+import {
+  type Candidate,
+  type NatProfile,
+  readCandidates,
+  readProfile,
+  writeCandidates,
+  writeProfile,
+} from "./candidates.ts";
 
 /** Probes and their replies have this size, so that a reply is never larger than its probe. */
 export const probeFrameBytes = 24;
@@ -56,7 +63,12 @@ export function encodeFrame(frame: Frame): Uint8Array {
       break;
     case "probe-reply": {
       const ip = ipBytes(frame.seen);
-      writer.u8(frame.seen.family).u16(frame.seen.port).u32(frame.id).raw(ip).zeros(16 - ip.length);
+      writer
+        .u8(frame.seen.family)
+        .u16(frame.seen.port)
+        .u32(frame.id)
+        .raw(ip)
+        .zeros(16 - ip.length);
       break;
     }
     case "candidates":
@@ -94,8 +106,7 @@ function decodeBody(kind: Frame["kind"], reader: ByteReader): Frame | undefined 
     case "data":
       return { kind, data: reader.rest() };
     case "probe":
-      reader.take(3);
-      return { kind, id: reader.u32() };
+      return decodeProbe(reader);
     case "probe-reply":
       return decodeProbeReply(reader);
     case "candidates":
@@ -108,6 +119,14 @@ function decodeBody(kind: Frame["kind"], reader: ByteReader): Frame | undefined 
     case "close":
       return { kind, reason: closeReasons[reader.u8()] ?? "done" };
   }
+}
+
+/** A shorter one would be answered by a reply that is larger than it. */
+function decodeProbe(reader: ByteReader): Frame {
+  reader.take(3);
+  const id = reader.u32();
+  reader.take(16);
+  return { kind: "probe", id };
 }
 
 function decodeProbeReply(reader: ByteReader): Frame | undefined {

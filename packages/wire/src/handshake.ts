@@ -1,6 +1,13 @@
 /** The payloads of the two Noise messages, and the datagram that carries the second (docs/protocol.md section 6). */
 import { ByteReader, ByteWriter, concatBytes, readU32, writeU32 } from "./bytes.ts";
-import { type Candidate, type NatProfile, readCandidates, readProfile, writeCandidates, writeProfile } from "./candidates.ts";
+import {
+  type Candidate,
+  type NatProfile,
+  readCandidates,
+  readProfile,
+  writeCandidates,
+  writeProfile,
+} from "./candidates.ts";
 import { PacketType } from "./session-packet.ts";
 
 export const protocolVersion = 1;
@@ -75,7 +82,11 @@ export function decodeFirstPayload(bytes: Uint8Array): FirstPayload | "version" 
 
 export function encodeSecondPayload(payload: SecondPayload): Uint8Array {
   const writer = new ByteWriter().u8(protocolVersion);
-  if (payload.refusal !== undefined) return writer.u8(0).u8(refusals.indexOf(payload.refusal) + 1).done();
+  if (payload.refusal !== undefined)
+    return writer
+      .u8(0)
+      .u8(refusals.indexOf(payload.refusal) + 1)
+      .done();
   writer.u8(payload.earlyDataTaken ? flagEarlyDataTaken : 0).u8(0);
   writeProfile(writer, payload.profile);
   writer.u32(payload.index);

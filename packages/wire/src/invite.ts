@@ -38,7 +38,11 @@ export function inviteText(invite: Invite): string {
     for (const address of server.lastKnown) writer.u8(address.family).raw(ipBytes(address));
   }
   const ticket = asciiBytes(ticketText(invite.ticket));
-  writer.raw(invite.certificateHash ?? new Uint8Array(32)).raw(invite.hostKey).raw(invite.id).raw(invite.secret);
+  writer
+    .raw(invite.certificateHash ?? new Uint8Array(32))
+    .raw(invite.hostKey)
+    .raw(invite.id)
+    .raw(invite.secret);
   const body = writer.u16(ticket.length).raw(ticket).done();
   return prefix + base64UrlText(new ByteWriter().raw(body).u32(crc32(body, body.length)).done());
 }
@@ -87,8 +91,9 @@ function readLastKnown(reader: ByteReader, port: number): Address[] | undefined 
   if (count > maxLastKnown) return undefined;
   const addresses: Address[] = [];
   for (let i = 0; i < count; i++) {
-    const address = addressFromBytes(reader.take(reader.u8() === 4 ? 4 : 16), port);
-    if (address === undefined) return undefined;
+    const family = reader.u8();
+    const address = addressFromBytes(reader.take(family === 4 ? 4 : 16), port);
+    if (address?.family !== family) return undefined;
     addresses.push(address);
   }
   return addresses;

@@ -24,7 +24,7 @@ export class StunMessage {
   #count = 0;
   readonly #types = new Uint16Array(maxAttributes);
   /** Where each attribute's header starts. */
-  readonly #offsets = new Uint16Array(maxAttributes);
+  readonly #offsets = new Uint32Array(maxAttributes);
 
   /**
    * Takes the datagram in, and says what is wrong with it if anything is. Attributes behind an integrity attribute are
@@ -38,7 +38,9 @@ export class StunMessage {
     const type = readU16(bytes, 0);
     this.method = (type & 0x000f) | ((type & 0x00e0) >> 1) | ((type & 0x3e00) >> 2);
     this.messageClass = messageClassOf(type);
-    return this.#loadAttributes();
+    const fault = this.#loadAttributes();
+    if (fault !== undefined) this.#count = 0;
+    return fault;
   }
 
   /** A view of the 12 bytes that pair an answer with its question. */
@@ -97,8 +99,8 @@ export class StunMessage {
         if (this.#count === maxAttributes) return "too-many-attributes";
         this.#types[this.#count] = type;
         this.#offsets[this.#count++] = at;
+        if (type === Attribute.messageIntegrity || type === Attribute.messageIntegritySha256) protectedBy = type;
       }
-      if (type === Attribute.messageIntegrity || type === Attribute.messageIntegritySha256) protectedBy = type;
       at = next;
     }
     return undefined;

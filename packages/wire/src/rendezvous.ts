@@ -34,7 +34,12 @@ export function encodeBinding(builder: StunBuilder, transactionId: Uint8Array, w
   return finish(builder);
 }
 
-export function encodeBound(builder: StunBuilder, transactionId: Uint8Array, mapped: Address, epoch?: Uint8Array): Uint8Array {
+export function encodeBound(
+  builder: StunBuilder,
+  transactionId: Uint8Array,
+  mapped: Address,
+  epoch?: Uint8Array,
+): Uint8Array {
   builder.begin(MessageClass.success, Method.binding, transactionId).xorAddress(Attribute.xorMappedAddress, mapped);
   if (epoch) builder.attribute(Attribute.epoch, epoch);
   return finish(builder);
@@ -207,7 +212,10 @@ export function encodeConnected(
   builder.begin(MessageClass.success, Method.connect, transactionId);
   builder.xorAddress(Attribute.xorMappedAddress, connected.mapped);
   for (const address of connected.hostAddresses) builder.xorAddress(Attribute.xorPeerAddress, address);
-  builder.channel(connected.channel).attribute(Attribute.nonce, connected.nonce).attribute(Attribute.epoch, connected.epoch);
+  builder
+    .channel(connected.channel)
+    .attribute(Attribute.nonce, connected.nonce)
+    .attribute(Attribute.epoch, connected.epoch);
   if (connected.proven) builder.attribute(Attribute.proven, new Uint8Array(0));
   return finish(builder, signature);
 }

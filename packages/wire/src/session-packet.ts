@@ -39,7 +39,13 @@ export function readSealedHeader(bytes: Uint8Array): SealedHeader | undefined {
 }
 
 /** `tag`: the first 8 bytes of the client's ephemeral public key. */
-export function encodeKnock(macs: Macs, probeKey: Uint8Array, role: Role, tag: Uint8Array, sequence: number): Uint8Array {
+export function encodeKnock(
+  macs: Macs,
+  probeKey: Uint8Array,
+  role: Role,
+  tag: Uint8Array,
+  sequence: number,
+): Uint8Array {
   const bytes = new Uint8Array(knockBytes);
   bytes[0] = PacketType.knock;
   bytes[1] = role === "client" ? 0 : 1;
@@ -51,7 +57,8 @@ export function encodeKnock(macs: Macs, probeKey: Uint8Array, role: Role, tag: U
 
 /** The tag of a knock, a view, by which the receiver finds the probe key; `undefined` when it is no knock of that role. */
 export function knockTag(bytes: Uint8Array, role: Role): Uint8Array | undefined {
-  const wellFormed = bytes.length === knockBytes && bytes[0] === PacketType.knock && bytes[1] === (role === "client" ? 0 : 1);
+  const wellFormed =
+    bytes.length === knockBytes && bytes[0] === PacketType.knock && bytes[1] === (role === "client" ? 0 : 1);
   return wellFormed ? bytes.subarray(4, 12) : undefined;
 }
 

@@ -38,7 +38,8 @@ export function ticketFromText(text: string): Ticket | undefined {
 /** `undefined` for a username that names no host and no client. */
 export function ticketScope(username: string): TicketScope | undefined {
   const host = hostForm.exec(username);
-  if (host?.[1] !== undefined && host[2] !== undefined) return { kind: "host", expirySeconds: Number(host[1]), name: host[2] };
+  if (host?.[1] !== undefined && host[2] !== undefined)
+    return { kind: "host", expirySeconds: Number(host[1]), name: host[2] };
   const client = clientForm.exec(username);
   if (client?.[1] === undefined || client[2] === undefined) return undefined;
   const minted = client[3] === undefined ? {} : { hostUsername: client[3] };

@@ -20,6 +20,8 @@ const reasons = [
 /** Why a session is direct, or relayed. */
 export type VerdictReason = (typeof reasons)[number];
 
+const roles = ["client", "host"] as const satisfies readonly Role[];
+
 const paths = ["none", "relayed", "direct"] as const;
 export type PathKind = (typeof paths)[number];
 
@@ -37,7 +39,7 @@ export interface VerdictReport {
 const notKnown = 0xffff_ffff;
 
 export function encodeVerdict(report: VerdictReport): Uint8Array {
-  const writer = new ByteWriter().u8(protocolVersion).u8(report.role === "client" ? 0 : 1);
+  const writer = new ByteWriter().u8(protocolVersion).u8(roles.indexOf(report.role));
   writer.u8(paths.indexOf(report.path)).u8(reasons.indexOf(report.reason));
   writeProfile(writer, report.ownProfile);
   writeProfile(writer, report.otherProfile);
@@ -48,14 +50,15 @@ export function encodeVerdict(report: VerdictReport): Uint8Array {
 export function decodeVerdict(bytes: Uint8Array): VerdictReport | undefined {
   const reader = new ByteReader(bytes);
   const version = reader.u8();
-  const role: Role = reader.u8() === 0 ? "client" : "host";
+  const role = roles[reader.u8()];
   const path = paths[reader.u8()];
   const reason = reasons[reader.u8()];
   const ownProfile = readProfile(reader);
   const otherProfile = readProfile(reader);
   const directAfter = reader.u32();
   const rtt = reader.u32();
-  if (reader.failed || version !== protocolVersion || path === undefined || reason === undefined) return undefined;
+  if (reader.failed || version !== protocolVersion) return undefined;
+  if (role === undefined || path === undefined || reason === undefined) return undefined;
   const directAfterMs = directAfter === notKnown ? {} : { directAfterMs: directAfter };
   const rttMs = rtt === notKnown ? {} : { rttMs: rtt };
   return { role, path, reason, ownProfile, otherProfile, ...directAfterMs, ...rttMs };
