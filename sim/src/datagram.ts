@@ -1,0 +1,65 @@
+/** One datagram on its way. It is its own entry in the queue of events, so that a hop allocates nothing. */
+import type { Address } from "@fractal-punch/machine";
+import type { DatagramEntry } from "./datagram-log.ts";
+
+/** A place that a datagram comes to. */
+export interface Receiver {
+  arrive(datagram: Datagram): void;
+}
+
+/** Something that happens at its time. */
+export interface Happening {
+  happen(): void;
+}
+
+/** What the network has to know of a node. */
+export interface Station {
+  readonly name: string;
+  /** The time of the next wake-up; `Infinity` when nothing waits. */
+  nextWake(): number;
+}
+
+export class Datagram implements Happening {
+  readonly origin: Station;
+  /** Who sent it, as the datagram says at this point of its way: NATs rewrite it. */
+  source: Address;
+  target: Address;
+  readonly bytes: Uint8Array;
+  readonly ecn: number;
+  hopsLeft: number;
+  /** Where it comes out next. */
+  next: Receiver;
+  /** The rules between its two nodes were applied already. */
+  ruled = false;
+  entry: DatagramEntry | undefined;
+
+  constructor(
+    origin: Station,
+    source: Address,
+    target: Address,
+    bytes: Uint8Array,
+    hopsLeft: number,
+    next: Receiver,
+    ecn: number,
+  ) {
+    this.origin = origin;
+    this.source = source;
+    this.target = target;
+    this.bytes = bytes;
+    this.hopsLeft = hopsLeft;
+    this.next = next;
+    this.ecn = ecn;
+  }
+
+  /** The same datagram a second time, with bytes of its own. */
+  copy(): Datagram {
+    const { origin, source, target, hopsLeft, next, ecn } = this;
+    const copy = new Datagram(origin, source, target, this.bytes.slice(), hopsLeft, next, ecn);
+    copy.ruled = this.ruled;
+    return copy;
+  }
+
+  happen(): void {
+    this.next.arrive(this);
+  }
+}
