@@ -100,7 +100,8 @@ export class ByteWriter {
   #length = 0;
 
   u8(value: number): this {
-    this.#bytes[this.#room(1)] = value;
+    const at = this.#room(1);
+    this.#bytes[at] = value;
     return this;
   }
 
