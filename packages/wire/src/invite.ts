@@ -9,7 +9,7 @@ export interface InviteServer {
   /** A DNS name, or an address as text. */
   readonly name: string;
   readonly port: number;
-  /** Where the name was last found; used when it does not resolve. */
+  /** Where the name was last found; used when it does not resolve. An invite has room for 8 of them. */
   readonly lastKnown: readonly Address[];
 }
 
@@ -34,8 +34,9 @@ export function inviteText(invite: Invite): string {
   const writer = new ByteWriter().u8(invite.servers.length);
   for (const server of invite.servers) {
     const name = asciiBytes(server.name);
-    writer.u16(server.port).u8(name.length).raw(name).u8(server.lastKnown.length);
-    for (const address of server.lastKnown) writer.u8(address.family).raw(ipBytes(address));
+    const lastKnown = server.lastKnown.slice(0, maxLastKnown);
+    writer.u16(server.port).u8(name.length).raw(name).u8(lastKnown.length);
+    for (const address of lastKnown) writer.u8(address.family).raw(ipBytes(address));
   }
   const ticket = asciiBytes(ticketText(invite.ticket));
   writer
