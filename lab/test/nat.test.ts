@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { configureLinks, ipOf, type Lab, type Machine, type Router, type UdpProbe } from "@fractal-punch/lab";
+import { labTest } from "./lab-test.ts";
+
+labTest("a masquerading router shows one address, with the inner port, to every destination", async (lab) => {
+  const router = lab.topology.addRouter("router", "masquerade");
+  const mappings = await mappingsOf(await innerSocket(lab, router.addNode("inner")), await outerSockets(lab));
+  assert.deepEqual(mappings, Array(3).fill(`${router.publicIp}:5000`));
+});
+
+labTest("a fully random masquerading router shows different ports to different destinations", async (lab) => {
+  const router = lab.topology.addRouter("router", "masquerade-random");
+  const mappings = await mappingsOf(await innerSocket(lab, router.addNode("inner")), await outerSockets(lab));
+  assert.ok(mappings.every((mapping) => mapping.startsWith(`${router.publicIp}:`)));
+  // Of three ports drawn from thousands two may be the same once in a while, three never.
+  assert.ok(new Set(mappings).size > 1, mappings.join(" "));
+});
+
+for (const kind of ["masquerade", "masquerade-random"] as const) {
+  labTest(`a router of kind ${kind} lets in the address and port that were asked, and no others`, async (lab) => {
+    const router = lab.topology.addRouter("router", kind);
+    await expectOnlyAnswers(await innerSocket(lab, router.addNode("inner")), await outerSockets(lab));
+  });
+}
+
+for (const [unasked, effect] of [
+  ["accept", "changes the port of"],
+  ["drop", "does nothing to"],
+] as const) {
+  labTest(`unasked input that a router is to ${unasked} ${effect} a later datagram from inside`, async (lab) => {
+    const router = lab.topology.addRouter("router", "masquerade", unasked);
+    const inner = await innerSocket(lab, router.addNode("inner"));
+    const outer = await outerSockets(lab);
+    const inThePort = `${router.publicIp}:5000`;
+    outer.probe.send("early", outer.asked, inThePort);
+    await roundTrip(lab, router, outer);
+    const mapping = await mappingTowards(outer.asked, inner, outer);
+    assert.equal(mapping === inThePort, unasked === "drop", mapping);
+  });
+}
+
+labTest("nodes behind one router reach each other by their private addresses, not by the router's", async (lab) => {
+  const router = lab.topology.addRouter("router", "masquerade");
+  const [a, b] = [await innerSocket(lab, router.addNode("a")), await innerSocket(lab, router.addNode("b"))];
+  const outer = await outerSockets(lab);
+  const mapping = await mappingTowards(outer.asked, a, outer);
+  b.probe.send("by the router", b.address, mapping);
+  b.probe.send("by the private address", b.address, a.address);
+  assert.equal(await a.probe.received("by the private address", a.address), b.address);
+  assert.deepEqual(a.probe.texts(), ["by the private address"]);
+});
+
+labTest("a cut stops two routers' datagrams to each other, and nothing else, until it is healed", async (lab) => {
+  const [left, right] = [lab.topology.addRouter("left", "masquerade"), lab.topology.addRouter("right", "masquerade")];
+  const [a, b] = [await innerSocket(lab, left.addNode("a")), await innerSocket(lab, right.addNode("b"))];
+  const outer = await outerSockets(lab);
+  const [toA, toB] = [`${left.publicIp}:5000`, `${right.publicIp}:5000`];
+  b.probe.send("opens the right hole", b.address, toA);
+  await mappingTowards(outer.asked, b, outer);
+  a.probe.send("through both", a.address, toB);
+  assert.equal(await b.probe.received("through both", b.address), toA);
+
+  lab.topology.cut(left.publicIp, right.publicIp);
+  a.probe.send("cut", a.address, toB);
+  await mappingTowards(outer.asked, a, outer);
+  lab.topology.heal();
+  a.probe.send("healed", a.address, toB);
+  await b.probe.received("healed", b.address);
+  assert.deepEqual(b.probe.texts(), ["through both", "healed"]);
+});
+
+labTest("a stateful firewall lets in the IPv6 address and port that were asked, and no others", async (lab) => {
+  const node = lab.topology.addNode("inner", { families: [6], firewall: true });
+  const inner = await openSocket(lab, node, `[${ipOf(node, 6)}]:5000`);
+  await expectOnlyAnswers(inner, await outerSockets(lab, 6));
+});
+
+interface InnerSocket {
+  readonly probe: UdpProbe;
+  readonly address: string;
+}
+
+/** Sockets of one public machine, so that what they send one after the other also arrives in that order. */
+interface OuterSockets {
+  readonly probe: UdpProbe;
+  readonly asked: string;
+  readonly otherPort: string;
+  readonly otherIp: string;
+}
+
+async function openSocket(lab: Lab, machine: Machine, address: string): Promise<InnerSocket> {
+  const probe = lab.probe(machine);
+  return { probe, address: await probe.open(address) };
+}
+
+function innerSocket(lab: Lab, node: Parameters<typeof ipOf>[0]): Promise<InnerSocket> {
+  return openSocket(lab, node, `${ipOf(node, 4)}:5000`);
+}
+
+async function outerSockets(lab: Lab, family: 4 | 6 = 4): Promise<OuterSockets> {
+  const node = lab.topology.addNode("outer");
+  const ip = ipOf(node, family);
+  const secondIp = `${ip}2`;
+  configureLinks(node.namespace, [`addr add ${secondIp}/${family === 4 ? 24 : "64 nodad"} dev net`]);
+  const probe = lab.probe(node);
+  const open = (at: string, port: number): Promise<string> =>
+    probe.open(family === 4 ? `${at}:${port}` : `[${at}]:${port}`);
+  return { probe, asked: await open(ip, 7001), otherPort: await open(ip, 7002), otherIp: await open(secondIp, 7001) };
+}
+
+async function mappingTowards(target: string, inner: InnerSocket, outer: OuterSockets): Promise<string> {
+  inner.probe.send("who am I", inner.address, target);
+  return await outer.probe.received("who am I", target);
+}
+
+/** What the outer sockets sent before has reached the router when this has. */
+async function roundTrip(lab: Lab, router: Router, outer: OuterSockets): Promise<void> {
+  const own = await openSocket(lab, router, `${router.publicIp}:6000`);
+  own.probe.send("question", own.address, outer.otherPort);
+  await outer.probe.received("question", outer.otherPort);
+  outer.probe.send("answer", outer.otherPort, own.address);
+  await own.probe.received("answer", own.address);
+}
+
+async function mappingsOf(inner: InnerSocket, outer: OuterSockets): Promise<string[]> {
+  const mappings: string[] = [];
+  for (const target of [outer.asked, outer.otherPort, outer.otherIp]) {
+    mappings.push(await mappingTowards(target, inner, outer));
+  }
+  return mappings;
+}
+
+async function expectOnlyAnswers(inner: InnerSocket, outer: OuterSockets): Promise<void> {
+  const mapping = await mappingTowards(outer.asked, inner, outer);
+  outer.probe.send("from another port", outer.otherPort, mapping);
+  outer.probe.send("from another address", outer.otherIp, mapping);
+  outer.probe.send("answer", outer.asked, mapping);
+  assert.equal(await inner.probe.received("answer", inner.address), outer.asked);
+  assert.deepEqual(inner.probe.texts(), ["answer"]);
+}
