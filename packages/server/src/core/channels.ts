@@ -1,0 +1,227 @@
+/**
+ * Channels (RFC 8656's term): numbers on 5-tuples under which the server relays between an introduced pair. `forward` is
+ * the forwarding plane and decides nothing: it looks up, spends credit, rewrites 4 bytes and sends. All else is control.
+ */
+import { type Deadline, type Deadlines, type Outbox, type Random, randomBelow } from "@fractal-punch/machine";
+import {
+  channelDataNumber,
+  channelHeaderBytes,
+  firstChannel,
+  lastChannel,
+  readU16,
+  writeChannelHeader,
+} from "@fractal-punch/wire";
+import type { Clock } from "./clock.ts";
+import type { ServerEvent } from "./events.ts";
+import type { Limits } from "./limits.ts";
+import type { Drop } from "./outcome.ts";
+import type { Quotas } from "./quotas.ts";
+import type { Registration } from "./registrations.ts";
+import type { ClientTicket } from "./tickets.ts";
+import type { Timed } from "./timed.ts";
+import type { Tuple, Tuples } from "./tuples.ts";
+
+/** One side of a pair. */
+export interface Channel {
+  readonly pair: Pair;
+  readonly number: number;
+  tuple: Tuple;
+  /** Bytes that this side may still send through. */
+  credit: number;
+  /** Whether each byte that this side sends gives one to the other side's credit: an unproven client's does. */
+  earns: boolean;
+}
+
+export class Pair {
+  readonly kind = "pair";
+  readonly client: Channel;
+  readonly host: Channel;
+  readonly registration: Registration;
+  readonly ticket: ClientTicket;
+  /** Whether the client's address is proven. */
+  proven = false;
+  ended = false;
+  /** Time of the last datagram of either side. */
+  activeAt: number;
+  readonly deadline: Deadline<Timed>;
+
+  constructor(
+    now: number,
+    client: Pick<Channel, "tuple" | "number">,
+    host: Pick<Channel, "tuple" | "number">,
+    registration: Registration,
+    ticket: ClientTicket,
+    deadlines: Deadlines<Timed>,
+  ) {
+    this.client = { ...client, pair: this, credit: 0, earns: true };
+    this.host = { ...host, pair: this, credit: 0, earns: false };
+    this.registration = registration;
+    this.ticket = ticket;
+    this.activeAt = now;
+    this.deadline = deadlines.create(this, "channel idle");
+  }
+}
+
+const numberCount = lastChannel - firstChannel + 1;
+
+export class Channels {
+  readonly #tuples: Tuples;
+  readonly #quotas: Quotas;
+  readonly #deadlines: Deadlines<Timed>;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #limits: Limits;
+  readonly #pairs = new Set<Pair>();
+  readonly #head = new Uint8Array(channelHeaderBytes);
+
+  constructor(
+    tuples: Tuples,
+    quotas: Quotas,
+    deadlines: Deadlines<Timed>,
+    clock: Clock,
+    random: Random,
+    limits: Limits,
+  ) {
+    this.#tuples = tuples;
+    this.#quotas = quotas;
+    this.#deadlines = deadlines;
+    this.#clock = clock;
+    this.#random = random;
+    this.#limits = limits;
+  }
+
+  /** Pairs of channels. */
+  get size(): number {
+    return this.#pairs.size;
+  }
+
+  get isFull(): boolean {
+    return this.#pairs.size >= this.#limits.channels;
+  }
+
+  /** Relays one ChannelData datagram to the other side of its channel, and to nobody else. */
+  forward(now: number, tuple: Tuple | undefined, bytes: Uint8Array, out: Outbox<ServerEvent>): "served" | Drop {
+    const number = channelDataNumber(bytes);
+    if (number === undefined) return "malformed";
+    const channel = tuple?.channels?.get(number);
+    if (channel === undefined) return "no-channel";
+    if (channel.credit < bytes.length && !this.#refill(now, channel, bytes.length)) return "no-credit";
+    channel.credit -= bytes.length;
+    const { pair } = channel;
+    const other = channel === pair.client ? pair.host : pair.client;
+    if (channel.earns) other.credit += bytes.length;
+    pair.activeAt = now;
+    writeChannelHeader(this.#head, other.number, readU16(bytes, 2));
+    const { port, address, options } = other.tuple;
+    out.forward(port, address, this.#head, channelHeaderBytes, options);
+    return "served";
+  }
+
+  /** Binds a pair with an unproven client; `undefined` when one of the two 5-tuples has no room. */
+  bind(now: number, client: Tuple, host: Tuple, registration: Registration, ticket: ClientTicket): Pair | undefined {
+    const clientNumber = this.#freeNumber(client);
+    if (clientNumber === undefined) return undefined;
+    const hostNumber = this.#freeNumber(host, client === host ? clientNumber : undefined);
+    if (hostNumber === undefined) return undefined;
+    const clientEnd = { tuple: client, number: clientNumber };
+    const pair = new Pair(now, clientEnd, { tuple: host, number: hostNumber }, registration, ticket, this.#deadlines);
+    place(pair.client);
+    place(pair.host);
+    this.#pairs.add(pair);
+    this.#deadlines.set(pair.deadline, this.#endsAt(pair));
+    return pair;
+  }
+
+  /** The client's address is proven: from now on its credit is the quota's. */
+  prove(pair: Pair): void {
+    if (pair.proven) return;
+    pair.proven = true;
+    pair.client.earns = false;
+    pair.host.credit = 0;
+    pair.client.tuple.trust++;
+    this.#deadlines.set(pair.deadline, this.#endsAt(pair));
+  }
+
+  end(pair: Pair): void {
+    pair.ended = true;
+    this.#pairs.delete(pair);
+    this.#deadlines.clear(pair.deadline);
+    if (pair.proven) pair.client.tuple.trust--;
+    for (const channel of [pair.client, pair.host]) {
+      channel.tuple.channels?.delete(channel.number);
+      this.#tuples.release(channel.tuple);
+    }
+    this.#quotas.giveBack(pair.registration.account, pair.client.credit + (pair.proven ? pair.host.credit : 0));
+  }
+
+  /** Ends the pair if it was idle for too long or its ticket has expired. */
+  wake(now: number, pair: Pair): void {
+    const endsAt = this.#endsAt(pair);
+    if (endsAt <= now) this.end(pair);
+    else this.#deadlines.set(pair.deadline, endsAt);
+  }
+
+  /** The host's channels on one 5-tuple go on under the same numbers on another; those whose numbers are taken end. */
+  move(registration: Registration, from: Tuple, to: Tuple): void {
+    for (const pair of pairsOf(registration, from)) {
+      if (to.channels?.has(pair.host.number)) {
+        this.end(pair);
+        continue;
+      }
+      from.channels?.delete(pair.host.number);
+      pair.host.tuple = to;
+      place(pair.host);
+    }
+  }
+
+  hasAny(registration: Registration, tuple: Tuple): boolean {
+    return pairsOf(registration, tuple).length > 0;
+  }
+
+  endAll(registration: Registration, tuple: Tuple): void {
+    for (const pair of pairsOf(registration, tuple)) this.end(pair);
+  }
+
+  /** Ends what a ticket admitted that is revoked now; looks at every pair. */
+  endIf(condition: (pair: Pair) => boolean): void {
+    for (const pair of this.#pairs) if (condition(pair)) this.end(pair);
+  }
+
+  #refill(now: number, channel: Channel, neededBytes: number): boolean {
+    const { pair } = channel;
+    if (channel === pair.host && !pair.proven) return false;
+    channel.credit += this.#quotas.grant(now, pair.registration.account, neededBytes);
+    return channel.credit >= neededBytes;
+  }
+
+  #endsAt(pair: Pair): number {
+    const lifeMs = pair.proven ? this.#limits.channelLifeMs : this.#limits.unprovenChannelLifeMs;
+    return Math.min(pair.activeAt + lifeMs, this.#clock.at(pair.ticket.expiresAtMs));
+  }
+
+  /** Random among the free, so that nobody can guess another's. */
+  #freeNumber(tuple: Tuple, except?: number): number | undefined {
+    const taken = tuple.channels;
+    if ((taken?.size ?? 0) + (except === undefined ? 0 : 1) >= this.#limits.channelsPerTuple) return undefined;
+    const start = randomBelow(this.#random, numberCount);
+    for (let step = 0; step < numberCount; step++) {
+      const number = firstChannel + ((start + step) % numberCount);
+      if (number !== except && !taken?.has(number)) return number;
+    }
+    return undefined;
+  }
+}
+
+function place(channel: Channel): void {
+  channel.tuple.channels ??= new Map();
+  channel.tuple.channels.set(channel.number, channel);
+}
+
+function pairsOf(registration: Registration, tuple: Tuple): Pair[] {
+  const pairs: Pair[] = [];
+  for (const channel of tuple.channels?.values() ?? []) {
+    const { pair } = channel;
+    if (channel === pair.host && pair.registration === registration) pairs.push(pair);
+  }
+  return pairs;
+}

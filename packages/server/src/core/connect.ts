@@ -1,0 +1,116 @@
+/** Connect (docs/protocol.md section 5): introduces a client and a host to each other, and binds their channels. */
+import { addressKey } from "@fractal-punch/machine";
+import { type Approach, decodeConnect, ErrorCode, encodeConnected, encodeIntroduction } from "@fractal-punch/wire";
+import { Pair } from "./channels.ts";
+import type { Introduction, IntroductionLeg } from "./introductions.ts";
+import { type Outcome, type Refused, refused } from "./outcome.ts";
+import { answer, type Question } from "./question.ts";
+import type { Registration } from "./registrations.ts";
+import type { ServerState } from "./state.ts";
+import type { ClientTicket } from "./tickets.ts";
+
+/** The success response is never larger; a Connect that is shorter than this could not be answered. */
+export const connectedBytes = 200;
+
+/** A Connect that has passed its checks. */
+interface Approved {
+  readonly ticket: ClientTicket;
+  readonly registration: Registration;
+  readonly approach: Approach | undefined;
+  readonly introduction: Introduction | undefined;
+}
+
+export function handleConnect(state: ServerState, question: Question): Outcome {
+  const { now, message, from } = question;
+  const ticket = state.tickets.admit(now, message);
+  if ("code" in ticket) return ticket;
+  if (ticket.kind !== "client") return refused(ErrorCode.ticketScope, ticket.key);
+  if (!state.buckets.requests.take(now, ticket.username)) return "ticket-rate";
+  const request = decodeConnect(message);
+  if (request === undefined) return refused(ErrorCode.badRequest, ticket.key);
+  const epochMs = state.clock.epochMs(now);
+  if (Math.abs(request.timeMs - epochMs) > state.limits.timeWindowMs) return refused(ErrorCode.timeOff, ticket.key);
+  const registration = liveRegistration(state, ticket);
+  if (registration === undefined) return refused(ErrorCode.hostNotRegistered, ticket.key);
+  const introduction = state.introductions.find(ticket.username, message.transactionId);
+  const leg = introduction?.leg(from.family);
+  if (leg !== undefined && !isFrom(leg, question)) return "replay";
+  const proves = request.nonce !== undefined && state.nonces.matches(request.nonce, from, epochMs);
+  if (request.nonce !== undefined && !proves) return refused(ErrorCode.staleNonce, ticket.key);
+  if (ticket.open && !proves && leg?.pair.proven !== true) return refused(ErrorCode.unauthenticated, ticket.key);
+  const approved = { ticket, registration, approach: request.approach, introduction };
+  const pair = leg?.pair.ended === false ? leg.pair : bind(state, question, approved);
+  if (!(pair instanceof Pair)) return pair;
+  if (proves) state.channels.prove(pair);
+  return introduce(state, question, pair, request.approach);
+}
+
+/** The host's registration, if it is one that the ticket is for. */
+function liveRegistration(state: ServerState, ticket: ClientTicket): Registration | undefined {
+  const registration = state.registrations.find(ticket.host);
+  if (registration === undefined || registration.liveLegs.length === 0) return undefined;
+  const minter = ticket.minter?.username;
+  return minter === undefined || minter === registration.ticket.username ? registration : undefined;
+}
+
+function isFrom(leg: IntroductionLeg, question: Question): boolean {
+  return leg.port === question.port && leg.address === addressKey(question.from);
+}
+
+function bind(state: ServerState, question: Question, approved: Approved): Pair | Refused | "answer-too-large" {
+  const { now, port, from, message, options, out } = question;
+  const { ticket, registration, approach } = approved;
+  if (approach === undefined) return refused(ErrorCode.badRequest, ticket.key);
+  if (message.bytes.length < connectedBytes) return "answer-too-large";
+  const isNew = approved.introduction === undefined;
+  if (state.channels.isFull || (isNew && state.introductions.isFull)) return refused(ErrorCode.serverFull, ticket.key);
+  const hostLeg =
+    registration.liveLegs.find((leg) => leg.tuple.address.family === from.family) ?? registration.liveLegs[0];
+  if (hostLeg === undefined) return refused(ErrorCode.hostNotRegistered, ticket.key);
+  if (isNew && !takeIntroduction(state, now, ticket)) return refused(ErrorCode.limitReached, ticket.key);
+  const tuple = state.tuples.open(port, from, options);
+  const pair = state.channels.bind(now, tuple, hostLeg.tuple, registration, ticket);
+  if (pair === undefined) {
+    state.tuples.release(tuple);
+    return refused(ErrorCode.limitReached, ticket.key);
+  }
+  const introduction = approved.introduction ?? state.introductions.add(now, ticket.username, message.transactionId);
+  introduction.place(tuple, pair);
+  const { hostId } = registration;
+  if (isNew) {
+    const { name } = registration.ticket;
+    out.emit({ type: "introduced", hostId, name, client: from, clientUsername: ticket.username });
+  }
+  return pair;
+}
+
+function takeIntroduction(state: ServerState, now: number, ticket: ClientTicket): boolean {
+  const { clientIntroductions, hostIntroductions } = state.buckets;
+  return clientIntroductions.take(now, ticket.username) && hostIntroductions.take(now, ticket.host);
+}
+
+/** Tells both at the same moment; again for each repeat, so that a lost message needs no timer here. */
+function introduce(state: ServerState, question: Question, pair: Pair, approach: Approach | undefined): Outcome {
+  const { now, from, message, out } = question;
+  const { builder, primitives, nonces, clock, epoch } = state;
+  const { transactionId } = message;
+  const { registration, proven } = pair;
+  const connected = {
+    mapped: from,
+    hostAddresses: registration.addresses,
+    channel: pair.client.number,
+    nonce: nonces.make(from, clock.epochMs(now)),
+    epoch,
+    proven,
+  };
+  const answerBytes = encodeConnected(builder, transactionId, connected, { macs: primitives, key: pair.ticket.key });
+  const sent = answer(question, answerBytes);
+  if (sent !== "served") return sent;
+  if (!proven) pair.host.credit += message.bytes.length - answerBytes.length;
+  pair.activeAt = now;
+  const introduction = { client: from, channel: pair.host.number, proven, ...(approach && { approach }) };
+  const signature = { macs: primitives, key: registration.key };
+  const { port, address, options } = pair.host.tuple;
+  out.send(port, address, encodeIntroduction(builder, transactionId, introduction, signature), options);
+  return "served";
+}

@@ -1,0 +1,42 @@
+/** What the server has seen and done since it started. Every word is from a closed set, so the counts cannot grow. */
+import type { ErrorCode, VerdictReport } from "@fractal-punch/wire";
+import type { Drop, Outcome } from "./outcome.ts";
+
+export type ServedWord = "binding" | "register" | "connect" | "report" | "channel-data";
+export type ReportWord = `${VerdictReport["path"]}/${VerdictReport["reason"]}`;
+
+/** A count for each word that has occurred. */
+export class Tally<Word> {
+  readonly #counts = new Map<Word, number>();
+
+  of(word: Word): number {
+    return this.#counts.get(word) ?? 0;
+  }
+
+  add(word: Word): void {
+    this.#counts.set(word, this.of(word) + 1);
+  }
+
+  entries(): IterableIterator<[Word, number]> {
+    return this.#counts.entries();
+  }
+}
+
+export class Counters {
+  /** Questions that were answered, reports, and datagrams relayed. */
+  readonly served: Tally<ServedWord> = new Tally();
+  /** Datagrams that nobody was told about, by reason. */
+  readonly dropped: Tally<Drop> = new Tally();
+  /** Refusals by code. */
+  readonly refused: Tally<ErrorCode> = new Tally();
+  readonly reports: Tally<ReportWord> = new Tally();
+  relayedBytes: number = 0;
+  /** Hints that a channel is not known. */
+  hints: number = 0;
+
+  outcome(word: ServedWord, outcome: Outcome): void {
+    if (outcome === "served") this.served.add(word);
+    else if (typeof outcome === "string") this.dropped.add(outcome);
+    else this.refused.add(outcome.code);
+  }
+}

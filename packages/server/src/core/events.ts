@@ -1,0 +1,33 @@
+import type { Address } from "@fractal-punch/machine";
+import type { VerdictReport } from "@fractal-punch/wire";
+import type { ListenPort } from "./state.ts";
+
+/** `lapsed`: not refreshed. `replaced`: another instance with the same key registered. */
+export type RegistrationEnd = "lapsed" | "replaced" | "expired" | "revoked";
+
+/** What the program around the server hears. Nothing in it is secret, so all of it may be logged. */
+export type ServerEvent =
+  | { readonly type: "listening"; readonly port: ListenPort; readonly local: Address }
+  /** `code` is the system's word (EADDRINUSE, EACCES, EAFNOSUPPORT ...). */
+  | { readonly type: "listen-failed"; readonly port: ListenPort; readonly code: string }
+  /** A host is reachable now, or reachable at another address of that family. */
+  | { readonly type: "registered"; readonly hostId: string; readonly name: string; readonly address: Address }
+  | {
+      readonly type: "registration-ended";
+      readonly hostId: string;
+      readonly name: string;
+      readonly cause: RegistrationEnd;
+    }
+  | {
+      readonly type: "introduced";
+      readonly hostId: string;
+      readonly name: string;
+      /** The client's server-seen address. */
+      readonly client: Address;
+      readonly clientUsername: string;
+    }
+  | { readonly type: "report"; readonly hostId: string; readonly from: Address; readonly verdict: VerdictReport }
+  /** How a host dialled this server, when that is news. */
+  | { readonly type: "public-address"; readonly address: Address }
+  /** The revocation was not taken: the table is full. */
+  | { readonly type: "revocations-full" };

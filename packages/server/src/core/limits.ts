@@ -1,0 +1,86 @@
+/** Every maximum, lifetime and rate of the server. An operator may change them; reaching one is counted and harmless. */
+import type { Rate } from "./buckets.ts";
+
+export interface Limits {
+  /** Registered hosts, and those that are held for their live channels. */
+  readonly registrations: number;
+  /** Host ids that one host ticket may register. */
+  readonly idsPerTicket: number;
+  /** Instances of one host that were replaced and are remembered, so that they are told so and cannot be replayed. */
+  readonly replacedInstances: number;
+  /** Records of introductions. */
+  readonly introductions: number;
+  /** Channel pairs. */
+  readonly channels: number;
+  /** Channels on one 5-tuple; no more than the 4,096 numbers there are. */
+  readonly channelsPerTuple: number;
+  /** Tickets whose keys are remembered. */
+  readonly tickets: number;
+  /** Revoked usernames. */
+  readonly revocations: number;
+  /** Names of hosts whose relayed bytes are counted. */
+  readonly accounts: number;
+  /** Entries in each table of token buckets; those beyond share one bucket. */
+  readonly buckets: number;
+
+  /** LIFETIME of a registration: two refreshes of 60 s may be lost. */
+  readonly registrationLifeMs: number;
+  /** A record outlives the time for which its Connect passes the check of TIME. */
+  readonly introductionLifeMs: number;
+  readonly channelLifeMs: number;
+  readonly unprovenChannelLifeMs: number;
+  readonly nonceLifeMs: number;
+  /** A ticket's key is forgotten one to two of these after its last use. */
+  readonly ticketLifeMs: number;
+  /** How far TIME may be from the server's. */
+  readonly timeWindowMs: number;
+
+  /** Binding requests from one prefix (IPv4 /24, IPv6 /64). */
+  readonly bindingRate: Rate;
+  /** Requests from one prefix that prove nothing, or whose proof is wrong. */
+  readonly unauthenticatedRate: Rate;
+  /** Hints at unknown channels to one prefix. */
+  readonly hintRate: Rate;
+  /** Requests and reports, repeats too, under one ticket. */
+  readonly requestRate: Rate;
+  /** New introductions by one client ticket. */
+  readonly clientIntroductionRate: Rate;
+  /** New introductions to one host. */
+  readonly hostIntroductionRate: Rate;
+
+  /** Relayed bytes for the hosts of one name, both ways together; `Infinity` for no limit. */
+  readonly relayBytesPerSecond: number;
+  /** Relayed bytes for the hosts of one name until its ticket expires; `Infinity` for no limit. */
+  readonly relayBytes: number;
+}
+
+export const defaultLimits: Limits = {
+  registrations: 100_000,
+  idsPerTicket: 1_000,
+  replacedInstances: 8,
+  introductions: 65_536,
+  channels: 131_072,
+  channelsPerTuple: 4_096,
+  tickets: 65_536,
+  revocations: 100_000,
+  accounts: 100_000,
+  buckets: 65_536,
+
+  registrationLifeMs: 150_000,
+  introductionLifeMs: 60_000,
+  channelLifeMs: 60_000,
+  unprovenChannelLifeMs: 5_000,
+  nonceLifeMs: 600_000,
+  ticketLifeMs: 600_000,
+  timeWindowMs: 30_000,
+
+  bindingRate: { perSecond: 200, burst: 1_000 },
+  unauthenticatedRate: { perSecond: 100, burst: 200 },
+  hintRate: { perSecond: 10, burst: 10 },
+  requestRate: { perSecond: 100, burst: 200 },
+  clientIntroductionRate: { perSecond: 10, burst: 20 },
+  hostIntroductionRate: { perSecond: 50, burst: 100 },
+
+  relayBytesPerSecond: Infinity,
+  relayBytes: Infinity,
+};

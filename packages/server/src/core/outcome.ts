@@ -1,0 +1,35 @@
+/** What comes of a datagram: it was served, refused (the asker is told), or dropped (nobody is told). All are counted. */
+import type { ErrorCode, StunFault } from "@fractal-punch/wire";
+
+export interface Refused {
+  readonly code: ErrorCode;
+  /** Signs the refusal; absent as long as the asker's ticket was not found valid. */
+  readonly key?: Uint8Array;
+  /** With 420: the attributes that are not known. */
+  readonly unknown?: readonly number[];
+}
+
+export type Drop = StunFault | (typeof dropWords)[number];
+
+/** Why a datagram was dropped, besides the faults of its form. */
+export const dropWords = [
+  "too-large",
+  "bad-source",
+  "not-ours",
+  "no-question",
+  "wrong-port",
+  "prefix-rate",
+  "ticket-rate",
+  "replay",
+  "answer-too-large",
+  "malformed",
+  "bad-integrity",
+  "no-channel",
+  "no-credit",
+] as const;
+
+export type Outcome = "served" | Drop | Refused;
+
+export function refused(code: ErrorCode, key?: Uint8Array): Refused {
+  return key === undefined ? { code } : { code, key };
+}

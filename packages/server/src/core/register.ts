@@ -1,0 +1,196 @@
+/** Register (docs/protocol.md section 4): a host proves its key and becomes reachable, and how that ends. */
+import { hkdfSha256, type Outbox, randomBytes } from "@fractal-punch/machine";
+import {
+  Attribute,
+  asciiBytes,
+  asciiText,
+  decodeRegistration,
+  ErrorCode,
+  encodeRegistered,
+  encodeRegistrationEnd,
+  integrityMatches,
+  macMatches,
+  type Registration as RegistrationRequest,
+  xorAddress,
+} from "@fractal-punch/wire";
+import type { RegistrationEnd, ServerEvent } from "./events.ts";
+import { type Outcome, type Refused, refused } from "./outcome.ts";
+import { answer, type Question, reasonOf } from "./question.ts";
+import { Registration } from "./registrations.ts";
+import type { ServerState } from "./state.ts";
+import type { HostTicket } from "./tickets.ts";
+
+const registrationInfo = asciiBytes("fractal-punch registration");
+
+export function handleRegister(state: ServerState, question: Question): Outcome {
+  const { message } = question;
+  const hostKey = message.fixed(Attribute.hostId, 32);
+  if (hostKey === undefined) return refused(ErrorCode.badRequest);
+  if (message.has(Attribute.hostProof)) return prove(state, question, hostKey);
+  if (message.has(Attribute.messageIntegritySha256)) return refresh(state, question, hostKey);
+  return refused(ErrorCode.unauthenticated);
+}
+
+function refresh(state: ServerState, question: Question, hostKey: Uint8Array): Outcome {
+  const { message, from } = question;
+  const registration = state.registrations.find(asciiText(hostKey));
+  const leg = registration?.leg(from.family);
+  if (registration === undefined || leg === undefined || !leg.live || leg.tuple !== question.tuple) {
+    return refused(ErrorCode.unauthenticated);
+  }
+  if (!integrityMatches(state.primitives, registration.key, message)) return refused(ErrorCode.unauthenticated);
+  const request = decodeRegistration(message);
+  return request === undefined ? "malformed" : renew(state, question, registration, request);
+}
+
+function prove(state: ServerState, question: Question, hostKey: Uint8Array): Outcome {
+  const { message, now, from } = question;
+  const nonce = message.value(Attribute.nonce);
+  if (nonce === undefined || !state.nonces.matches(nonce, from, state.clock.epochMs(now))) {
+    return refused(ErrorCode.staleNonce);
+  }
+  const ticket = state.tickets.admit(now, message);
+  if ("code" in ticket) return ticket;
+  if (ticket.kind !== "host") return refused(ErrorCode.ticketScope, ticket.key);
+  if (!state.buckets.requests.take(now, ticket.username)) return "ticket-rate";
+  const dh = state.primitives.dh(state.serverKey.secret, hostKey);
+  if (dh === undefined || !macMatches(state.primitives, dh, message, Attribute.hostProof)) {
+    return refused(ErrorCode.badRequest, ticket.key);
+  }
+  const request = decodeRegistration(message);
+  if (request === undefined) return refused(ErrorCode.badRequest, ticket.key);
+  const registration = registrationFor(state, question, ticket, request, dh);
+  return "code" in registration ? registration : renew(state, question, registration, request);
+}
+
+/** The registration of this instance: the one there is, or a new one in place of an older instance's. */
+function registrationFor(
+  state: ServerState,
+  question: Question,
+  ticket: HostTicket,
+  request: RegistrationRequest,
+  dh: Uint8Array,
+): Registration | Refused {
+  const { registrations, quotas, limits, primitives } = state;
+  const host = asciiText(request.hostKey);
+  const instance = asciiText(request.instance);
+  const older = registrations.find(host);
+  if (older?.replaced.includes(instance)) return refused(ErrorCode.replaced, ticket.key);
+  const counted = older?.ticket.username === ticket.username;
+  if (!counted && registrations.idsUnder(ticket.username) >= limits.idsPerTicket) {
+    return refused(ErrorCode.limitReached, ticket.key);
+  }
+  if (older === undefined && registrations.isFull) return refused(ErrorCode.serverFull, ticket.key);
+  if (older?.instance === instance && counted) return older;
+  const account = quotas.open(ticket.name, ticket.expiresAtMs);
+  if (account === "full") return refused(ErrorCode.serverFull, ticket.key);
+  if (older?.instance === instance) {
+    if (older.account !== undefined) quotas.close(older.account);
+    registrations.changeTicket(older, ticket, account);
+    return older;
+  }
+  const replaced = registrations.replacedBy(older);
+  if (older !== undefined) endRegistration(state, older, "replaced", question.out);
+  const key = hkdfSha256(primitives, dh, request.instance, registrationInfo);
+  const registration = new Registration({ host, instance, key, replaced, ticket, account }, state.deadlines);
+  registrations.add(registration);
+  return registration;
+}
+
+/** Takes the sequence number, and answers. A number that has not grown is a repeat, whose answer was lost, or a replay. */
+function renew(
+  state: ServerState,
+  question: Question,
+  registration: Registration,
+  request: RegistrationRequest,
+): Outcome {
+  const { now, from, port } = question;
+  const leg = registration.leg(from.family);
+  const repeated = leg?.live === true && leg.tuple === question.tuple && request.sequence === leg.sequence;
+  if (leg !== undefined && request.sequence <= leg.sequence && !repeated) return "replay";
+  if (!repeated) {
+    const tuple = state.tuples.open(port, from, question.options);
+    const news = leg?.tuple !== tuple || !leg.live;
+    state.registrations.place(registration, tuple, request.sequence, now + state.limits.registrationLifeMs);
+    state.deadlines.set(registration.deadline, dueAt(state, registration));
+    if (news) announce(state, question, registration);
+  }
+  const registered = {
+    mapped: from,
+    lifetimeSeconds: state.limits.registrationLifeMs / 1000,
+    timeMs: Math.floor(state.clock.epochMs(now)),
+    epoch: state.epoch,
+  };
+  const signature = { macs: state.primitives, key: registration.key };
+  const bytes = encodeRegistered(state.builder, question.message.transactionId, registered, signature);
+  return answer(question, bytes);
+}
+
+function announce(state: ServerState, question: Question, registration: Registration): void {
+  const { from, out, message } = question;
+  const { hostId, ticket } = registration;
+  out.emit({ type: "registered", hostId, name: ticket.name, address: from });
+  const dialled = xorAddress(message, Attribute.dialledAddress);
+  if (dialled !== undefined && state.dialled.isNews(dialled)) out.emit({ type: "public-address", address: dialled });
+}
+
+type ToldEnd = Exclude<RegistrationEnd, "lapsed">;
+
+const endCodes: Record<ToldEnd, ErrorCode> = {
+  replaced: ErrorCode.replaced,
+  expired: ErrorCode.ticketExpired,
+  revoked: ErrorCode.ticketRevoked,
+};
+
+/** Ends the registration and its channels, and tells the host under its registration key. */
+export function endRegistration(
+  state: ServerState,
+  registration: Registration,
+  cause: ToldEnd,
+  out: Outbox<ServerEvent>,
+): void {
+  const code = endCodes[cause];
+  const signature = { macs: state.primitives, key: registration.key };
+  for (const { tuple } of registration.liveLegs) {
+    const transactionId = randomBytes(state.random, 12);
+    const bytes = encodeRegistrationEnd(state.builder, transactionId, code, reasonOf(code), signature);
+    out.send(tuple.port, tuple.address, bytes, tuple.options);
+  }
+  emitEnd(registration, cause, out);
+  forget(state, registration);
+}
+
+/** Lapses what was not refreshed. A registration that has lapsed is kept as long as it has channels. */
+export function wakeRegistration(
+  state: ServerState,
+  now: number,
+  registration: Registration,
+  out: Outbox<ServerEvent>,
+): void {
+  if (state.tickets.hasExpired(now, registration.ticket)) return endRegistration(state, registration, "expired", out);
+  for (const leg of registration.liveLegs) {
+    if (leg.endsAt > now) continue;
+    if (registration.liveLegs.length === 1) emitEnd(registration, "lapsed", out);
+    state.registrations.lapse(leg);
+  }
+  const live = registration.liveLegs.length > 0;
+  if (live) state.deadlines.set(registration.deadline, dueAt(state, registration));
+  else if (!state.registrations.hasChannels(registration)) forget(state, registration);
+  else state.deadlines.set(registration.deadline, now + state.limits.channelLifeMs);
+}
+
+function emitEnd(registration: Registration, cause: RegistrationEnd, out: Outbox<ServerEvent>): void {
+  const { hostId, ticket, liveLegs } = registration;
+  if (liveLegs.length > 0) out.emit({ type: "registration-ended", hostId, name: ticket.name, cause });
+}
+
+function forget(state: ServerState, registration: Registration): void {
+  state.registrations.remove(registration);
+  state.deadlines.clear(registration.deadline);
+  if (registration.account !== undefined) state.quotas.close(registration.account);
+}
+
+function dueAt(state: ServerState, registration: Registration): number {
+  const lapsesAt = Math.min(...registration.liveLegs.map((leg) => leg.endsAt));
+  return Math.min(lapsesAt, state.clock.at(registration.ticket.expiresAtMs));
+}

@@ -1,0 +1,42 @@
+/** Report (docs/protocol.md section 9): a peer's verdict on a session. */
+import { Attribute, asciiBytes, asciiText, decodeVerdict, hostIdText, integrityMatches } from "@fractal-punch/wire";
+import type { Outcome } from "./outcome.ts";
+import type { Question } from "./question.ts";
+import type { ServerState } from "./state.ts";
+
+const maxReportBytes = 1000;
+
+/** Who signed a report. */
+interface Reporter {
+  readonly role: "client" | "host";
+  /** The ticket whose bucket it takes from. */
+  readonly username: string;
+  readonly hostId: string;
+}
+
+export function handleReport(state: ServerState, question: Question): Outcome {
+  const { now, from, message, out } = question;
+  if (message.bytes.length > maxReportBytes) return "malformed";
+  const reporter = reporterOf(state, question);
+  if (reporter === undefined) return "bad-integrity";
+  if (!state.buckets.requests.take(now, reporter.username)) return "ticket-rate";
+  const value = message.value(Attribute.verdict);
+  const verdict = value && decodeVerdict(value);
+  if (verdict === undefined || verdict.role !== reporter.role) return "malformed";
+  state.counters.reports.add(`${verdict.path}/${verdict.reason}`);
+  out.emit({ type: "report", hostId: reporter.hostId, from, verdict });
+  return "served";
+}
+
+function reporterOf(state: ServerState, question: Question): Reporter | undefined {
+  const { now, message } = question;
+  if (message.has(Attribute.username)) {
+    const ticket = state.tickets.admit(now, message);
+    if ("code" in ticket || ticket.kind !== "client") return undefined;
+    return { role: "client", username: ticket.username, hostId: hostIdText(asciiBytes(ticket.host)) };
+  }
+  const hostKey = message.fixed(Attribute.hostId, 32);
+  const registration = hostKey && state.registrations.find(asciiText(hostKey));
+  if (registration === undefined || !integrityMatches(state.primitives, registration.key, message)) return undefined;
+  return { role: "host", username: registration.ticket.username, hostId: registration.hostId };
+}

@@ -1,0 +1,246 @@
+/**
+ * The server as a machine: a datagram in, answers, introductions and relayed datagrams out (docs/protocol.md). This file
+ * decides what a datagram is and who takes it; each taker is a file of its own.
+ */
+import {
+  type Address,
+  type DatagramInfo,
+  type DriverCommand,
+  type Machine,
+  type Outbox,
+  type PortId,
+  randomBytes,
+  type SendOptions,
+  unreachable,
+} from "@fractal-punch/machine";
+import {
+  Attribute,
+  channelDataNumber,
+  datagramKind,
+  ErrorCode,
+  encodeNoChannel,
+  MessageClass,
+  Method,
+  maxPayloadBytes,
+  StunMessage,
+} from "@fractal-punch/wire";
+import { handleBinding } from "./binding.ts";
+import { handleConnect } from "./connect.ts";
+import type { Counters, ServedWord } from "./counters.ts";
+import type { ServerEvent } from "./events.ts";
+import type { Outcome } from "./outcome.ts";
+import { type Question, refuse } from "./question.ts";
+import { endRegistration, handleRegister, wakeRegistration } from "./register.ts";
+import { handleReport } from "./report.ts";
+import { createState, type ServerOptions, type ServerState } from "./state.ts";
+import type { Timed } from "./timed.ts";
+import type { Tuple } from "./tuples.ts";
+
+export type ServerCommand =
+  /** Opens the ports. */
+  | { readonly type: "start" }
+  /** `usernameHash` as `revocationHash` makes it; `expirySeconds` since 1970, from when on it need not be remembered. */
+  | { readonly type: "revoke"; readonly usernameHash: string; readonly expirySeconds: number };
+
+/** How many entries each table has. */
+export interface Sizes {
+  readonly registrations: number;
+  readonly introductions: number;
+  /** Pairs. */
+  readonly channels: number;
+  readonly tuples: number;
+  readonly tickets: number;
+  readonly revocations: number;
+  readonly accounts: number;
+  /** All tables of token buckets together. */
+  readonly buckets: number;
+}
+
+/** A hint is as long as the shortest sealed packet in ChannelData, so it is never larger than what it answers. */
+const hintBytes = 36;
+
+const knownAttributes: ReadonlySet<number> = new Set(Object.values(Attribute));
+
+export class Server implements Machine<ServerCommand, ServerEvent> {
+  readonly #state: ServerState;
+  readonly #message = new StunMessage();
+
+  constructor(options: ServerOptions) {
+    this.#state = createState(options);
+  }
+
+  get counters(): Counters {
+    return this.#state.counters;
+  }
+
+  get sizes(): Sizes {
+    const { registrations, introductions, channels, tuples, tickets, revocations, quotas, buckets } = this.#state;
+    return {
+      registrations: registrations.size,
+      introductions: introductions.size,
+      channels: channels.size,
+      tuples: tuples.size,
+      tickets: tickets.size,
+      revocations: revocations.size,
+      accounts: quotas.size,
+      buckets: Object.values(buckets).reduce((size, table) => size + table.size, 0),
+    };
+  }
+
+  receive(
+    now: number,
+    port: PortId,
+    from: Address,
+    bytes: Uint8Array,
+    info: DatagramInfo,
+    out: Outbox<ServerEvent>,
+  ): void {
+    const { counters, tuples } = this.#state;
+    if (bytes.length > maxPayloadBytes) return counters.dropped.add("too-large");
+    if (from.port === 0) return counters.dropped.add("bad-source");
+    const tuple = tuples.find(port, from);
+    switch (datagramKind(bytes)) {
+      case "channel-data":
+        return this.#relay(now, port, from, tuple, bytes, out);
+      case "stun":
+        return this.#ask(bytes, { now, port, from, message: this.#message, tuple, options: localOf(info), out });
+      case "session":
+      case "unknown":
+        return counters.dropped.add("not-ours");
+    }
+  }
+
+  wake(now: number, out: Outbox<ServerEvent>): void {
+    const { deadlines } = this.#state;
+    for (let due = deadlines.pop(now); due !== undefined; due = deadlines.pop(now)) this.#end(now, due.owner, out);
+  }
+
+  command(now: number, command: ServerCommand | DriverCommand, out: Outbox<ServerEvent>): void {
+    const { ports, clock } = this.#state;
+    switch (command.type) {
+      case "start":
+        for (const [id, request] of ports.entries()) out.openPort(id, request);
+        return;
+      case "clock":
+        return clock.set(now, command.epochMs);
+      case "port-opened": {
+        const port = ports[command.port];
+        if (port !== undefined) out.emit({ type: "listening", port, local: command.local });
+        return;
+      }
+      case "port-failed": {
+        const port = ports[command.port];
+        if (port !== undefined) out.emit({ type: "listen-failed", port, code: command.code });
+        return;
+      }
+      case "revoke":
+        return this.#revoke(now, command.usernameHash, command.expirySeconds, out);
+      default:
+        unreachable(command);
+    }
+  }
+
+  nextWake(): number {
+    return this.#state.deadlines.next();
+  }
+
+  #relay(
+    now: number,
+    port: PortId,
+    from: Address,
+    tuple: Tuple | undefined,
+    bytes: Uint8Array,
+    out: Outbox<ServerEvent>,
+  ): void {
+    const { channels, counters, buckets, builder, random } = this.#state;
+    const outcome = channels.forward(now, tuple, bytes, out);
+    counters.outcome("channel-data", outcome);
+    if (outcome === "served") counters.relayedBytes += bytes.length;
+    if (outcome !== "no-channel" || bytes.length < hintBytes || !buckets.hints.take(now, from)) return;
+    const channel = channelDataNumber(bytes);
+    if (channel === undefined) return;
+    counters.hints++;
+    out.send(port, from, encodeNoChannel(builder, randomBytes(random, 12), channel), tuple?.options);
+  }
+
+  #ask(bytes: Uint8Array, question: Question): void {
+    const { counters } = this.#state;
+    const { message } = question;
+    const fault = message.load(bytes);
+    if (fault !== undefined) return counters.dropped.add(fault);
+    const { method, messageClass } = message;
+    if (messageClass === MessageClass.request) {
+      switch (method) {
+        case Method.binding:
+          return counters.outcome("binding", handleBinding(this.#state, question, this.#unknown(question)));
+        case Method.register:
+          return this.#guard("register", question, handleRegister);
+        case Method.connect:
+          return this.#guard("connect", question, handleConnect);
+      }
+    }
+    if (messageClass === MessageClass.indication && method === Method.report) {
+      return this.#guard("report", question, handleReport);
+    }
+    counters.dropped.add("no-question");
+  }
+
+  /**
+   * The door to what costs cryptography. What is not authenticated pays into its prefix's bucket; known 5-tuples pass by,
+   * and of an overfull prefix a few get their chance.
+   */
+  #guard(word: ServedWord, question: Question, handle: (state: ServerState, question: Question) => Outcome): void {
+    const state = this.#state;
+    const { now, from, port, tuple, message } = question;
+    const { counters, buckets, ports } = state;
+    if (ports[port]?.main !== true) return counters.dropped.add("wrong-port");
+    const trusted = tuple !== undefined && tuple.trust > 0;
+    if (!trusted && !buckets.unauthenticated.admitsSome(now, from)) return counters.dropped.add("prefix-rate");
+    const unknown = this.#unknown(question);
+    const outcome = unknown.length > 0 ? { code: ErrorCode.unknownAttribute, unknown } : handle(state, question);
+    if (!trusted && !isAuthenticated(outcome)) buckets.unauthenticated.charge(now, from);
+    const isRefused = typeof outcome === "object" && message.messageClass === MessageClass.request;
+    counters.outcome(word, isRefused ? refuse(state, question, outcome) : outcome);
+  }
+
+  #unknown(question: Question): readonly number[] {
+    return question.message.unknownRequired(knownAttributes);
+  }
+
+  #end(now: number, owner: Timed, out: Outbox<ServerEvent>): void {
+    const state = this.#state;
+    switch (owner.kind) {
+      case "registration":
+        return wakeRegistration(state, now, owner, out);
+      case "introduction":
+        return state.introductions.remove(owner);
+      case "pair":
+        return state.channels.wake(now, owner);
+      case "account":
+        return state.quotas.wake(now, owner);
+      default:
+        unreachable(owner);
+    }
+  }
+
+  /** Ends all that the ticket, and those derived from it, admitted. Looks at everything there is: revoking is rare. */
+  #revoke(now: number, usernameHash: string, expirySeconds: number, out: Outbox<ServerEvent>): void {
+    const { revocations, clock, tickets, registrations, channels } = this.#state;
+    if (!revocations.add(usernameHash, expirySeconds * 1000, clock.epochMs(now)))
+      out.emit({ type: "revocations-full" });
+    for (const registration of registrations.all()) {
+      if (tickets.isRevoked(registration.ticket)) endRegistration(this.#state, registration, "revoked", out);
+    }
+    channels.endIf((pair) => tickets.isRevoked(pair.ticket));
+  }
+}
+
+/** Answers leave from the address that was asked, where the driver says which that was. */
+function localOf(info: DatagramInfo): SendOptions | undefined {
+  return info.local && { local: info.local };
+}
+
+function isAuthenticated(outcome: Outcome): boolean {
+  if (typeof outcome === "object") return outcome.key !== undefined;
+  return outcome === "served" || outcome === "ticket-rate" || outcome === "answer-too-large";
+}

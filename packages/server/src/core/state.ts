@@ -1,0 +1,115 @@
+/** All that the server knows, put together. */
+import { Deadlines, type PortRequest, type Random, randomBytes, type ServerPrimitives } from "@fractal-punch/machine";
+import { asciiBytes, StunBuilder } from "@fractal-punch/wire";
+import { Buckets } from "./buckets.ts";
+import { Channels } from "./channels.ts";
+import { Clock } from "./clock.ts";
+import { Counters } from "./counters.ts";
+import { DialledAddresses } from "./dialled-addresses.ts";
+import { Introductions } from "./introductions.ts";
+import { defaultLimits, type Limits } from "./limits.ts";
+import { Nonces } from "./nonces.ts";
+import { PrefixBuckets } from "./prefix-buckets.ts";
+import { Quotas } from "./quotas.ts";
+import { Registrations } from "./registrations.ts";
+import { Revocations } from "./revocations.ts";
+import { Tickets } from "./tickets.ts";
+import type { Timed } from "./timed.ts";
+import { Tuples } from "./tuples.ts";
+
+export interface ListenPort extends PortRequest {
+  /** Serves everything; other ports answer Binding only, and tell a peer how its NAT maps. */
+  readonly main: boolean;
+}
+
+/** `open`: tickets that anybody can mint are taken too, from proven addresses (docs/protocol.md section 3). */
+export type Access = "tickets" | "open";
+
+export interface ServerOptions {
+  /** 43 characters of base64url. */
+  readonly secret: string;
+  readonly primitives: ServerPrimitives;
+  readonly random: Random;
+  readonly access: Access;
+  /** A port's place in this list is its `PortId`. */
+  readonly ports: readonly ListenPort[];
+  /** Those that differ from `defaultLimits`. */
+  readonly limits?: Partial<Limits>;
+}
+
+export interface ServerState {
+  readonly limits: Limits;
+  readonly ports: readonly ListenPort[];
+  readonly primitives: ServerPrimitives;
+  readonly random: Random;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines<Timed>;
+  readonly counters: Counters;
+  readonly builder: StunBuilder;
+  /** Random, once for each start. */
+  readonly epoch: Uint8Array;
+  /** How hosts dialled this server last. */
+  readonly dialled: DialledAddresses;
+  readonly serverKey: { readonly secret: Uint8Array; readonly public: Uint8Array };
+  readonly nonces: Nonces;
+  readonly revocations: Revocations;
+  readonly tickets: Tickets;
+  readonly tuples: Tuples;
+  readonly quotas: Quotas;
+  readonly channels: Channels;
+  readonly registrations: Registrations;
+  readonly introductions: Introductions;
+  readonly buckets: {
+    readonly bindings: PrefixBuckets;
+    readonly unauthenticated: PrefixBuckets;
+    readonly hints: PrefixBuckets;
+    /** By ticket's username. */
+    readonly requests: Buckets<string>;
+    /** By ticket's username. */
+    readonly clientIntroductions: Buckets<string>;
+    /** By host. */
+    readonly hostIntroductions: Buckets<string>;
+  };
+}
+
+export function createState(options: ServerOptions): ServerState {
+  const { primitives, random, ports } = options;
+  const limits: Limits = { ...defaultLimits, ...options.limits };
+  const secret = asciiBytes(options.secret);
+  const clock = new Clock();
+  const deadlines = new Deadlines<Timed>();
+  const revocations = new Revocations(limits.revocations);
+  const tuples = new Tuples(ports.length);
+  const quotas = new Quotas(limits, clock, deadlines);
+  const channels = new Channels(tuples, quotas, deadlines, clock, random, limits);
+  const serverSecretKey = primitives.hmacSha256(secret, asciiBytes("fractal-punch server key"));
+  return {
+    limits,
+    ports,
+    primitives,
+    random,
+    clock,
+    deadlines,
+    counters: new Counters(),
+    builder: new StunBuilder(),
+    epoch: randomBytes(random, 8),
+    dialled: new DialledAddresses(),
+    serverKey: { secret: serverSecretKey, public: primitives.publicKey(serverSecretKey) },
+    nonces: new Nonces(primitives, secret, limits.nonceLifeMs),
+    revocations,
+    tickets: new Tickets(primitives, options.secret, options.access === "open", clock, revocations, limits),
+    tuples,
+    quotas,
+    channels,
+    registrations: new Registrations(tuples, channels, limits),
+    introductions: new Introductions(limits, deadlines),
+    buckets: {
+      bindings: new PrefixBuckets(limits.bindingRate, limits.buckets),
+      unauthenticated: new PrefixBuckets(limits.unauthenticatedRate, limits.buckets),
+      hints: new PrefixBuckets(limits.hintRate, limits.buckets),
+      requests: new Buckets(limits.requestRate, limits.buckets),
+      clientIntroductions: new Buckets(limits.clientIntroductionRate, limits.buckets),
+      hostIntroductions: new Buckets(limits.hostIntroductionRate, limits.buckets),
+    },
+  };
+}

@@ -1,0 +1,138 @@
+/**
+ * Admission (docs/protocol.md section 3): a ticket's password follows from the operator secret and its username, so
+ * nothing is stored; the keys of tickets that were used are remembered to spare the derivation.
+ */
+import type { Macs } from "@fractal-punch/machine";
+import {
+  Attribute,
+  asciiBytes,
+  asciiText,
+  ErrorCode,
+  hostIdBytes,
+  integrityMatches,
+  maxUsernameBytes,
+  type StunMessage,
+  textOf,
+  ticketPassword,
+  ticketScope,
+} from "@fractal-punch/wire";
+import type { Clock } from "./clock.ts";
+import { Generations } from "./generations.ts";
+import type { Limits } from "./limits.ts";
+import { type Refused, refused } from "./outcome.ts";
+import { type Revocations, revocationHash } from "./revocations.ts";
+
+interface AnyTicket {
+  readonly username: string;
+  /** The password as bytes. */
+  readonly key: Uint8Array;
+  readonly hash: string;
+  /** The earlier of its own and its minter's. */
+  readonly expiresAtMs: number;
+  /** Anybody can mint it, so an address must be proven before it is served. */
+  readonly open: boolean;
+}
+
+export interface HostTicket extends AnyTicket {
+  readonly kind: "host";
+  readonly name: string;
+}
+
+export interface ClientTicket extends AnyTicket {
+  readonly kind: "client";
+  /** The host's public key, one character a byte. */
+  readonly host: string;
+  /** The host's ticket that it was derived from; absent when the operator minted it. */
+  readonly minter?: HostTicket;
+}
+
+export type KnownTicket = HostTicket | ClientTicket;
+
+/** Host tickets of this name are minted with `openSecret`, where the server's access is open. */
+export const openName = "open";
+export const openSecret = "open";
+
+export class Tickets {
+  readonly #macs: Macs;
+  readonly #secret: string;
+  readonly #open: boolean;
+  readonly #clock: Clock;
+  readonly #revocations: Revocations;
+  readonly #known: Generations<string, KnownTicket>;
+  readonly #maximum: number;
+
+  constructor(macs: Macs, secret: string, open: boolean, clock: Clock, revocations: Revocations, limits: Limits) {
+    this.#macs = macs;
+    this.#secret = secret;
+    this.#open = open;
+    this.#clock = clock;
+    this.#revocations = revocations;
+    this.#known = new Generations(limits.ticketLifeMs);
+    this.#maximum = limits.tickets;
+  }
+
+  get size(): number {
+    return this.#known.size;
+  }
+
+  /** The ticket that signed the message, if it is good now. */
+  admit(now: number, message: StunMessage): KnownTicket | Refused {
+    const username = textOf(message, Attribute.username);
+    if (username === undefined || username.length > maxUsernameBytes) return refused(ErrorCode.ticketWrong);
+    const ticket = this.#known.get(now, username) ?? this.#derive(username);
+    if (ticket === undefined || !integrityMatches(this.#macs, ticket.key, message)) {
+      return refused(ErrorCode.ticketWrong);
+    }
+    this.#remember(now, ticket);
+    if (this.hasExpired(now, ticket)) return refused(ErrorCode.ticketExpired, ticket.key);
+    return this.isRevoked(ticket) ? refused(ErrorCode.ticketRevoked, ticket.key) : ticket;
+  }
+
+  hasExpired(now: number, ticket: KnownTicket): boolean {
+    return this.#clock.epochMs(now) >= ticket.expiresAtMs;
+  }
+
+  isRevoked(ticket: KnownTicket): boolean {
+    if (this.#revocations.has(ticket.hash)) return true;
+    return ticket.kind === "client" && ticket.minter !== undefined && this.#revocations.has(ticket.minter.hash);
+  }
+
+  #remember(now: number, ticket: KnownTicket): void {
+    if (this.#known.size >= this.#maximum && !this.#known.get(now, ticket.username)) this.#known.shed();
+    this.#known.set(now, ticket.username, ticket);
+  }
+
+  #derive(username: string): KnownTicket | undefined {
+    const scope = ticketScope(username);
+    if (scope === undefined) return undefined;
+    const expiresAtMs = scope.expirySeconds * 1000;
+    if (scope.kind === "host") return this.#deriveHost(username, scope.name, expiresAtMs);
+    const hostKey = hostIdBytes(scope.hostId);
+    if (hostKey === undefined) return undefined;
+    const host = asciiText(hostKey);
+    const minter = scope.hostUsername === undefined ? undefined : this.#derive(scope.hostUsername);
+    if (minter?.kind !== "host") {
+      return { kind: "client", host, expiresAtMs, open: false, ...this.#keyed(username, this.#secret) };
+    }
+    const { open } = minter;
+    const earlierMs = Math.min(expiresAtMs, minter.expiresAtMs);
+    return {
+      kind: "client",
+      host,
+      minter,
+      expiresAtMs: earlierMs,
+      open,
+      ...this.#keyed(username, asciiText(minter.key)),
+    };
+  }
+
+  #deriveHost(username: string, name: string, expiresAtMs: number): HostTicket {
+    const open = this.#open && name === openName;
+    return { kind: "host", name, expiresAtMs, open, ...this.#keyed(username, open ? openSecret : this.#secret) };
+  }
+
+  #keyed(username: string, mintedWith: string): Pick<AnyTicket, "username" | "key" | "hash"> {
+    const key = asciiBytes(ticketPassword(this.#macs, mintedWith, username));
+    return { username, key, hash: revocationHash(this.#macs, this.#secret, username) };
+  }
+}

@@ -1,0 +1,7 @@
+import type { Pair } from "./channels.ts";
+import type { Introduction } from "./introductions.ts";
+import type { Account } from "./quotas.ts";
+import type { Registration } from "./registrations.ts";
+
+/** Whatever has a deadline in the server's one heap. */
+export type Timed = Registration | Introduction | Pair | Account;

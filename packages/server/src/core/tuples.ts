@@ -1,0 +1,52 @@
+/** The 5-tuples that the server knows: those with a registration or a channel on them. */
+import { type Address, type AddressKey, addressKey, type PortId, type SendOptions } from "@fractal-punch/machine";
+import type { Channel } from "./channels.ts";
+
+export class Tuple {
+  readonly port: PortId;
+  readonly address: Address;
+  /** Sends from the local address that was asked, where a port has several. */
+  readonly options: SendOptions | undefined;
+  /** By number; made with the first channel, since most hosts are idle. */
+  channels: Map<number, Channel> | undefined;
+  /** How many registrations and proven channels are on it. With one, it passes before the prefix buckets. */
+  trust: number = 0;
+
+  constructor(port: PortId, address: Address, options: SendOptions | undefined) {
+    this.port = port;
+    this.address = address;
+    this.options = options;
+  }
+}
+
+export class Tuples {
+  /** One map for each of the server's ports. */
+  readonly #byPort: readonly Map<AddressKey, Tuple>[];
+
+  constructor(portCount: number) {
+    this.#byPort = Array.from({ length: portCount }, () => new Map<AddressKey, Tuple>());
+  }
+
+  get size(): number {
+    return this.#byPort.reduce((size, tuples) => size + tuples.size, 0);
+  }
+
+  find(port: PortId, address: Address): Tuple | undefined {
+    return this.#byPort[port]?.get(addressKey(address));
+  }
+
+  /** Known from now on; `release` it when nothing is on it any more. */
+  open(port: PortId, address: Address, options: SendOptions | undefined): Tuple {
+    const known = this.find(port, address);
+    if (known !== undefined) return known;
+    const tuple = new Tuple(port, address, options);
+    this.#byPort[port]?.set(addressKey(address), tuple);
+    return tuple;
+  }
+
+  /** Forgets the 5-tuple if nothing is on it. */
+  release(tuple: Tuple): void {
+    if (tuple.trust > 0 || (tuple.channels?.size ?? 0) > 0) return;
+    this.#byPort[tuple.port]?.delete(addressKey(tuple.address));
+  }
+}

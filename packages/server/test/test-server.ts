@@ -1,0 +1,151 @@
+/** A server in memory, with real cryptography, and peers that speak to it in datagrams. */
+import assert from "node:assert/strict";
+import {
+  type Address,
+  addressFromText,
+  addressText,
+  type Effect,
+  noInfo,
+  type Random,
+  Recorder,
+  randomBytes,
+} from "@fractal-punch/machine";
+import { type ListenPort, Server, type ServerEvent, type ServerOptions } from "@fractal-punch/server/core";
+import { nodePrimitives } from "@fractal-punch/udp/primitives";
+import { errorCodeOf, StunMessage } from "@fractal-punch/wire";
+
+export const secret = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
+export const startMs = 1_800_000_000_000;
+export const startSeconds: number = startMs / 1000;
+export const yearSeconds = 31_536_000;
+
+/** The main port of each family, then the second port of each. */
+export const ports: readonly ListenPort[] = [
+  { family: 4, port: 48_800, main: true },
+  { family: 6, port: 48_800, main: true },
+  { family: 4, port: 3478, main: false },
+  { family: 6, port: 3478, main: false },
+];
+
+export interface Sent {
+  readonly port: number;
+  readonly to: Address;
+  readonly bytes: Uint8Array;
+}
+
+export class TestServer {
+  now = 1000;
+  readonly random: Random = seededRandom(1);
+  readonly server: Server;
+  events: ServerEvent[] = [];
+  readonly #out = new Recorder<ServerEvent>();
+
+  constructor(options: Partial<ServerOptions> = {}) {
+    const { random } = this;
+    this.server = new Server({ secret, primitives: nodePrimitives, random, access: "tickets", ports, ...options });
+    this.setClock(startMs);
+  }
+
+  get epochMs(): number {
+    return startMs + this.now - 1000;
+  }
+
+  /** Makes the wall clock show `epochMs` now. */
+  setClock(epochMs: number): void {
+    this.server.command(this.now, { type: "clock", epochMs }, this.#out);
+  }
+
+  start(): Effect<ServerEvent>[] {
+    this.server.command(this.now, { type: "start" }, this.#out);
+    return this.#out.take();
+  }
+
+  /** One datagram to the port of its family; gives what the server sent upon it. */
+  receive(from: Address, bytes: Uint8Array, port: number = from.family === 4 ? 0 : 1): Sent[] {
+    this.#out.datagram = bytes;
+    this.server.receive(this.now, port, from, bytes, noInfo, this.#out);
+    return this.#take();
+  }
+
+  revoke(usernameHash: string): Sent[] {
+    const expirySeconds = startSeconds + yearSeconds;
+    this.server.command(this.now, { type: "revoke", usernameHash, expirySeconds }, this.#out);
+    return this.#take();
+  }
+
+  /** Lets time pass, with every wake-up at its moment. */
+  pass(ms: number): Sent[] {
+    const end = this.now + ms;
+    const sent: Sent[] = [];
+    for (let at = this.server.nextWake(); at <= end; at = this.server.nextWake()) {
+      this.now = Math.max(this.now, at);
+      this.server.wake(this.now, this.#out);
+      sent.push(...this.#take());
+    }
+    this.now = end;
+    return sent;
+  }
+
+  transactionId(): Uint8Array {
+    return randomBytes(this.random, 12);
+  }
+
+  /** The events of that type since the last call that took them. */
+  takeEvents<Type extends ServerEvent["type"]>(type: Type): Extract<ServerEvent, { type: Type }>[] {
+    const isWanted = (event: ServerEvent): event is Extract<ServerEvent, { type: Type }> => event.type === type;
+    const wanted = this.events.filter(isWanted);
+    this.events = this.events.filter((event) => !isWanted(event));
+    return wanted;
+  }
+
+  #take(): Sent[] {
+    const sent: Sent[] = [];
+    for (const effect of this.#out.take()) {
+      if (effect.type === "send") sent.push({ port: effect.port, to: effect.to, bytes: effect.bytes });
+      if (effect.type === "emit") this.events.push(effect.event);
+    }
+    return sent;
+  }
+}
+
+/** Address from text; the tests' own texts are right. */
+export function at(text: string): Address {
+  const address = addressFromText(text);
+  assert(address, text);
+  return address;
+}
+
+/** The one datagram that was sent to that address. */
+export function only(sent: readonly Sent[], to: Address): Uint8Array {
+  const mine = sent.filter((datagram) => addressText(datagram.to) === addressText(to));
+  assert.equal(mine.length, 1, `datagrams to ${addressText(to)}`);
+  const [datagram] = mine;
+  assert(datagram);
+  return datagram.bytes;
+}
+
+export function load(bytes: Uint8Array): StunMessage {
+  const message = new StunMessage();
+  assert.equal(message.load(bytes), undefined);
+  return message;
+}
+
+/** The ERROR-CODE of the one datagram to that address. */
+export function errorTo(sent: readonly Sent[], to: Address): number | undefined {
+  return errorCodeOf(load(only(sent, to)));
+}
+
+/** Random enough for a test, and the same each time (mulberry32). */
+export function seededRandom(seed: number): Random {
+  let state = seed;
+  return {
+    fill(bytes) {
+      for (let i = 0; i < bytes.length; i++) {
+        state = (state + 0x6d2b_79f5) | 0;
+        let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+        mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+        bytes[i] = mixed >>> 14;
+      }
+    },
+  };
+}
