@@ -9,6 +9,7 @@ export * from "./linux-nat.ts";
 export * from "./nat.ts";
 export * from "./nat-behaviour.ts";
 export * from "./network.ts";
+export * from "./new-translator.ts";
 export * from "./node.ts";
 export * from "./port-pool.ts";
 export * from "./prng.ts";

@@ -15,12 +15,22 @@ export class Prng implements Random {
   /** `seed` is any safe integer; streams of one seed with different names are independent. */
   constructor(seed: number, name = "") {
     this.#seed = seed;
-    let state = (seed >>> 0) ^ mix(Math.floor(seed / 0x1_0000_0000) | 0);
+    let state = mix((seed >>> 0) ^ mix(Math.floor(seed / 0x1_0000_0000) | 0));
     for (let i = 0; i < name.length; i++) state = mix(state ^ name.charCodeAt(i)) + 0x9e37_79b9;
     this.#a = mix(state + 0x9e37_79b9);
     this.#b = mix(state + 0x3c6e_f372);
     this.#c = mix(state + 0xdaa6_6d2b);
     this.#d = mix(state + 0x78dd_e6e4) | 1; // never all zero, the one state that xoshiro cannot leave
+  }
+
+  /** The generator in a state of its own, not all zero: to compare it with the published one. */
+  static fromState(a: number, b: number, c: number, d: number): Prng {
+    const prng = new Prng(0);
+    prng.#a = a;
+    prng.#b = b;
+    prng.#c = c;
+    prng.#d = d;
+    return prng;
   }
 
   /** Another stream of the same seed. How much was drawn from this one does not matter. */

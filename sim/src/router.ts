@@ -1,11 +1,9 @@
 /** A router: it joins a network of its own to the one outside, and asks a translator about every datagram. */
 import { type Address, addressText } from "@fractal-punch/machine";
 import type { Datagram, Station } from "./datagram.ts";
-import { Firewall, openRouter } from "./firewall.ts";
-import { LinuxNat } from "./linux-nat.ts";
-import { Nat } from "./nat.ts";
 import type { RouterBehaviour } from "./nat-behaviour.ts";
 import { type Attachment, type Gateway, type Line, type LineOptions, Network, type Prefix } from "./network.ts";
+import { newTranslator } from "./new-translator.ts";
 import type { Prng } from "./prng.ts";
 import type { Traffic } from "./traffic.ts";
 import type { Translator } from "./translator.ts";
@@ -144,21 +142,5 @@ export class Router implements Attachment, Gateway {
 
   #translates(): boolean {
     return this.behaviour.kind === "nat" || this.behaviour.kind === "linux";
-  }
-}
-
-function newTranslator(behaviour: RouterBehaviour, addresses: readonly Address[], prng: Prng): Translator {
-  switch (behaviour.kind) {
-    case "nat":
-      return new Nat(behaviour, addresses, prng);
-    case "linux": {
-      const [address] = addresses;
-      if (address === undefined) throw new Error("broken invariant: a NAT without an address");
-      return new LinuxNat(behaviour, address, prng);
-    }
-    case "firewall":
-      return new Firewall(behaviour);
-    case "none":
-      return openRouter;
   }
 }
