@@ -30,19 +30,27 @@ export class Lab {
   }
 }
 
+const stopSignals = ["SIGINT", "SIGTERM"] as const;
+
 let leftoversRemoved = false;
 
-/** Does the work in a new lab and removes the lab, whatever happens. A failure tells what the programs printed. */
+/**
+ * Does the work in a new lab and removes the lab, whatever happens, a signal too. A failure tells what the programs
+ * printed.
+ */
 export async function withLab<T>(work: (lab: Lab) => Promise<T>): Promise<T> {
   if (!leftoversRemoved) removeLeftovers();
   leftoversRemoved = true;
   const lab = new Lab();
+  const stop = (): void => void lab.close().finally(() => process.exit(130));
+  for (const signal of stopSignals) process.on(signal, stop);
   try {
     return await work(lab);
   } catch (error) {
     if (error instanceof Error) error.message += `\n${lab.transcript()}`;
     throw error;
   } finally {
+    for (const signal of stopSignals) process.off(signal, stop);
     await lab.close();
   }
 }

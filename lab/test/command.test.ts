@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import {
+  bothAcceptingUnasked,
+  bothBehindOne,
+  bothFirewalled,
+  bothMasqueraded,
+  bothSymmetric,
+  clientSymmetric,
+  connect,
+  hostSymmetric,
+  type Lab,
+  type LabProcess,
+  type Matches,
+  numberIn,
+  offer,
+  type Pair,
+  type Placement,
+  ping,
+  serve,
+  textIn,
+} from "@fractal-punch/lab";
+import { labTest } from "./lab-test.ts";
+
+labTest("between two masquerading NATs the pings are answered and the path becomes direct", async (lab) => {
+  const { pings, hostIp } = await pinging(lab, bothMasqueraded, ...untilDirect);
+  const direct = await pings.next(named("direct"));
+  assert.ok(textIn(direct, "remote").startsWith(`${hostIp}:`), JSON.stringify(direct.fields));
+  await expectAnswered(pings);
+  expectVerdict(pings, "direct", "direct");
+});
+
+labTest("NATs that accept unasked input do not keep the path from becoming direct", async (lab) => {
+  const { pings } = await pinging(lab, bothAcceptingUnasked, ...untilDirect);
+  await expectAnswered(pings);
+  expectVerdict(pings, "direct", "direct");
+});
+
+labTest("behind one NAT the path is direct between the private addresses", async (lab) => {
+  const { pings } = await pinging(lab, bothBehindOne, ...untilDirect);
+  const direct = await pings.next(named("direct"));
+  for (const end of ["local", "remote"]) assert.match(textIn(direct, end), /^192\.168\.1\./);
+  await expectAnswered(pings);
+});
+
+labTest("two IPv6 machines behind stateful firewalls get a direct path", async (lab) => {
+  const { pings, hostIp } = await pinging(lab, bothFirewalled, ...untilDirect);
+  const direct = await pings.next(named("direct"));
+  assert.ok(textIn(direct, "remote").startsWith(`[${hostIp}]:`), JSON.stringify(direct.fields));
+  await expectAnswered(pings);
+});
+
+labTest("between two symmetric NATs every ping is answered over the relay, and the verdict says why", async (lab) => {
+  const { pings } = await pinging(lab, bothSymmetric, "--count", "20", "--interval", "0.1");
+  await expectAnswered(pings);
+  assert.ok(repliesOf(pings).every((reply) => textIn(reply, "path") === "relayed"));
+  expectVerdict(pings, "relayed", "both-symmetric");
+});
+
+for (const pair of [clientSymmetric, hostSymmetric]) {
+  labTest(`with the ${pair.name} every ping is answered`, async (lab) => {
+    const { pings } = await pinging(lab, pair, "--count", "15", "--interval", "0.1");
+    await expectAnswered(pings);
+  });
+}
+
+labTest("connect --udp carries datagrams of any size both ways, and keeps two local senders apart", async (lab) => {
+  const placement = bothMasqueraded.place(lab.topology);
+  const { server, host, client } = placement;
+  await serve(lab, server);
+  const service = await lab.probe(host).open("127.0.0.1:7000", { echo: true });
+  const { invite } = await offer(lab, server, host, ["--udp", service]);
+  const tunnel = "127.0.0.1:7001";
+  await connect(lab, client, invite, tunnel);
+  const senders = [lab.probe(client), lab.probe(client)];
+  const sockets = await Promise.all(senders.map((sender) => sender.open("127.0.0.1:0")));
+
+  for (const lengthBytes of [1, 1200, 1392]) {
+    const texts = ["a", "b"].map((letter) => letter.repeat(lengthBytes));
+    senders.forEach((sender, index) => sender.send(texts[index] ?? "", sockets[index] ?? "", tunnel));
+    await Promise.all(senders.map((sender, index) => sender.received(texts[index] ?? "", sockets[index] ?? "")));
+  }
+  for (const [index, letter] of ["a", "b"].entries()) {
+    const lengths = senders[index]?.texts().map((text) => (/^(.)\1*$/.exec(text)?.[1] === letter ? text.length : text));
+    assert.deepEqual(lengths, [1, 1200, 1392]);
+  }
+});
+
+labTest("a cut direct path is relayed within 2 s, and direct again by itself when it is healed", async (lab) => {
+  const { pings, hostIp, clientIp } = await pinging(lab, bothMasqueraded, ...untilInterrupted);
+  await pings.next(named("direct"));
+  await nextReplies(pings, 5, "direct");
+
+  lab.topology.cut(hostIp, clientIp);
+  const relayed = await pings.next(named("relayed"));
+  const lastDirect = repliesOf(pings).findLast((reply) => textIn(reply, "path") === "direct");
+  assert.ok(lastDirect !== undefined);
+  const silenceMs = numberIn(relayed, "ms") - numberIn(lastDirect, "ms");
+  assert.ok(silenceMs <= 2000, `relayed ${silenceMs} ms after the last direct reply`);
+  await nextReplies(pings, 5, "relayed");
+
+  lab.topology.heal();
+  await pings.next(named("direct"), 20_000);
+  await nextReplies(pings, 5, "direct");
+  await pings.end("SIGINT");
+  expectVerdict(pings, "direct", "direct");
+});
+
+labTest(
+  "a direct session loses nothing while the server is killed and started again, and new ones begin",
+  async (lab) => {
+    const { pings, server, serving, client, invite } = await pinging(lab, bothMasqueraded, ...untilInterrupted);
+    await pings.next(named("direct"));
+    await nextReplies(pings, 5, "direct");
+    await serving.end("SIGKILL");
+    await nextReplies(pings, 10, "direct");
+    await serve(lab, server);
+    await nextReplies(pings, 10, "direct");
+    await pings.end("SIGINT");
+    expectInSequence(pings);
+
+    const later = ping(lab, client, invite, "--count", "1");
+    assert.equal(await later.ended, 0);
+  },
+);
+
+labTest("an idle host registers again after the server was killed and started again", async (lab) => {
+  const placement = bothMasqueraded.place(lab.topology);
+  const serving = await serve(lab, placement.server);
+  const hosting = await offer(lab, placement.server, placement.host);
+  await serving.end("SIGKILL");
+  await serve(lab, placement.server);
+  await hosting.process.next(named("registered"), 40_000);
+  const pings = ping(lab, placement.client, hosting.invite, "--count", "1");
+  assert.equal(await pings.ended, 0);
+});
+
+const untilDirect = ["--until-direct", "--interval", "0.05"];
+const untilInterrupted = ["--count", "0", "--interval", "0.1"];
+
+interface Pinging extends Placement {
+  readonly serving: LabProcess;
+  readonly invite: string;
+  readonly pings: LabProcess;
+}
+
+async function pinging(lab: Lab, pair: Pair, ...options: string[]): Promise<Pinging> {
+  const placement = pair.place(lab.topology);
+  const serving = await serve(lab, placement.server);
+  const { invite } = await offer(lab, placement.server, placement.host);
+  return { ...placement, serving, invite, pings: ping(lab, placement.client, invite, ...options) };
+}
+
+function named(name: string): Matches {
+  return ({ event }) => event === name;
+}
+
+function repliesOf(pings: LabProcess): LabProcess["events"] {
+  return pings.events.filter(named("reply"));
+}
+
+/** Waits for that many replies in a row, one for each sequence number, all over this path. */
+async function nextReplies(pings: LabProcess, count: number, path: "direct" | "relayed"): Promise<void> {
+  const first = await pings.next((event) => named("reply")(event) && event.fields["path"] === path);
+  for (let seq = numberIn(first, "seq") + 1; seq < numberIn(first, "seq") + count; seq++) {
+    const reply = await pings.next(named("reply"));
+    assert.deepEqual([numberIn(reply, "seq"), textIn(reply, "path")], [seq, path]);
+  }
+}
+
+function expectInSequence(pings: LabProcess): void {
+  const sequence = repliesOf(pings).map((reply) => numberIn(reply, "seq"));
+  assert.deepEqual(
+    sequence,
+    [...sequence.keys()].map((index) => index + 1),
+  );
+}
+
+/** Every ping was answered, in order, and the command ended well. */
+async function expectAnswered(pings: LabProcess): Promise<void> {
+  assert.equal(await pings.ended, 0);
+  assert.equal(pings.events[0]?.event, "connected");
+  assert.deepEqual(pings.events.filter(named("lost")), []);
+  assert.ok(repliesOf(pings).length > 0);
+  expectInSequence(pings);
+}
+
+function expectVerdict(pings: LabProcess, path: "direct" | "relayed", reason: string): void {
+  const verdict = pings.events.at(-1);
+  assert.deepEqual([verdict?.event, verdict?.fields["path"], verdict?.fields["reason"]], ["verdict", path, reason]);
+}
