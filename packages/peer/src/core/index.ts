@@ -1,2 +1,7 @@
-export * as machine from "@fractal-punch/machine";
-export * as wire from "@fractal-punch/wire";
+export * from "./client.ts";
+export * from "./events.ts";
+export type { IssuedInvite } from "./greeting.ts";
+export * from "./host.ts";
+export * from "./noise.ts";
+export type { HostInvite } from "./opening.ts";
+export * from "./replay-window.ts";

@@ -1,0 +1,31 @@
+import type { Deadlines, Outbox, PeerPrimitives, Random } from "@fractal-punch/machine";
+import { randomBytes } from "@fractal-punch/machine";
+import type { StunBuilder } from "@fractal-punch/wire";
+import type { PeerEvent } from "./events.ts";
+import type { KeyPair } from "./noise.ts";
+import type { WallClock } from "./wall-clock.ts";
+
+export type Out = Outbox<PeerEvent>;
+
+/** A part of a machine that has deadlines of its own. */
+export interface Sleeper {
+  wake(now: number, reason: string, out: Out): void;
+}
+
+/** What all parts of one peer share. */
+export interface PeerContext {
+  readonly primitives: PeerPrimitives;
+  readonly random: Random;
+  readonly deadlines: Deadlines<Sleeper>;
+  readonly clock: WallClock;
+  readonly builder: StunBuilder;
+}
+
+export function newKeyPair(context: PeerContext): KeyPair {
+  const secretKey = randomBytes(context.random, 32);
+  return { secretKey, publicKey: context.primitives.publicKey(secretKey) };
+}
+
+export function newTransactionId(context: PeerContext): Uint8Array {
+  return randomBytes(context.random, 12);
+}

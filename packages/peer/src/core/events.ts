@@ -1,0 +1,87 @@
+/** What the machines of a peer tell the program around them, and what it tells them. */
+import type { Address } from "@fractal-punch/machine";
+import type { CloseReason, ErrorCode, HostRefusal, VerdictReason } from "@fractal-punch/wire";
+
+/** The path that datagrams take now. */
+export interface PathStatus {
+  readonly kind: "relayed" | "direct";
+  readonly local: Address | undefined;
+  /** The server's address when relayed. */
+  readonly remote: Address;
+  readonly rttMs: number | undefined;
+}
+
+/** What was tried for a direct path, and what came of it. */
+export interface TriedPath {
+  readonly kind: string;
+  readonly address: Address;
+  /** `answered`: proven once, not in use now. `one-way`: something authentic came, no probe came back. */
+  readonly result: "in-use" | "answered" | "one-way" | "silent" | "not-tried";
+  readonly rttMs: number | undefined;
+}
+
+export interface SessionStatus {
+  readonly path: PathStatus | undefined;
+  readonly reason: VerdictReason;
+  readonly tried: readonly TriedPath[];
+}
+
+export type SessionEvent =
+  | {
+      readonly type: "data";
+      readonly session: number;
+      /** Belongs to the receiver of the event. */
+      readonly data: Uint8Array;
+      readonly via: "relayed" | "direct";
+      readonly early: boolean;
+    }
+  /** The kind of path, or the path itself, changed. */
+  | { readonly type: "path"; readonly session: number; readonly path: PathStatus }
+  /** `lost`: nothing authentic came for ten minutes. Otherwise the other end closed, or this one did. */
+  | {
+      readonly type: "closed";
+      readonly session: number;
+      readonly reason: CloseReason | "lost";
+      readonly byPeer: boolean;
+    };
+
+export type HostEvent =
+  | { readonly type: "registered"; readonly mapped: Address }
+  | { readonly type: "unreachable" }
+  /** The server ended or refused the registration for good: 460-463, 466. The host has stopped. */
+  | { readonly type: "ended"; readonly code: ErrorCode }
+  | {
+      readonly type: "session";
+      readonly session: number;
+      readonly clientKey: Uint8Array;
+      readonly inviteId: Uint8Array;
+    };
+
+/** Why a client's first Connect came to nothing. */
+export type ConnectFailure =
+  | { readonly kind: "server-unreachable" }
+  | { readonly kind: "refused"; readonly code: ErrorCode }
+  | { readonly kind: "host-silent" }
+  | { readonly kind: "host-refused"; readonly refusal: HostRefusal };
+
+export type ClientEvent =
+  | { readonly type: "connected"; readonly session: number; readonly earlyDataTaken: boolean }
+  | { readonly type: "failed"; readonly failure: ConnectFailure };
+
+export type PeerEvent = SessionEvent | HostEvent | ClientEvent;
+
+/** One address of this machine, with the length of its subnet's prefix. The port means nothing. */
+export interface InterfaceAddress {
+  readonly address: Address;
+  readonly prefixBits: number;
+}
+
+/** What both kinds of peer are told. */
+export type PeerCommand =
+  | { readonly type: "start" }
+  | { readonly type: "interfaces"; readonly interfaces: readonly InterfaceAddress[] }
+  /** At most `maxDatagramBytes`; dropped where there is no session of that number, or no path. */
+  | { readonly type: "send"; readonly session: number; readonly data: Uint8Array }
+  | { readonly type: "close"; readonly session: number; readonly reason: CloseReason }
+  /** Closes every session and every port. */
+  | { readonly type: "stop" };

@@ -1,0 +1,70 @@
+/** The sessions of a host: by number, by the channel they are relayed over, and by the invite they came with. */
+import { asciiText } from "@fractal-punch/wire";
+import type { Route } from "./route.ts";
+import type { Session } from "./session.ts";
+
+/** A session as its host keeps it. */
+export interface Guest {
+  readonly session: Session;
+  readonly inviteId: Uint8Array;
+  /** The Connect that brought the client here last; its repeats come over other channels and replace none. */
+  introducedBy: string;
+  readonly channels: Set<string>;
+}
+
+export class Guests {
+  readonly #byNumber = new Map<number, Guest>();
+  readonly #byChannel = new Map<string, Guest>();
+
+  get size(): number {
+    return this.#byNumber.size;
+  }
+
+  all(): Iterable<Guest> {
+    return this.#byNumber.values();
+  }
+
+  find(session: number): Guest | undefined {
+    return this.#byNumber.get(session);
+  }
+
+  findByChannel(route: Route): Guest | undefined {
+    return this.#byChannel.get(channelKey(route));
+  }
+
+  add(session: Session, inviteId: Uint8Array): Guest {
+    const guest = { session, inviteId, introducedBy: "", channels: new Set<string>() };
+    this.#byNumber.set(session.id, guest);
+    return guest;
+  }
+
+  /** Notes the relayed route of an introduction. A new introduction drops those of the one before. */
+  introduced(guest: Guest, transactionId: Uint8Array, relay: Route): void {
+    const introducedBy = asciiText(transactionId);
+    if (guest.introducedBy !== introducedBy) {
+      guest.introducedBy = introducedBy;
+      this.#dropChannels(guest);
+      guest.session.paths.drop((route) => route.kind === "relayed");
+    }
+    const key = channelKey(relay);
+    this.#byChannel.get(key)?.channels.delete(key);
+    this.#byChannel.set(key, guest);
+    guest.channels.add(key);
+  }
+
+  remove(session: Session): void {
+    const guest = this.#byNumber.get(session.id);
+    if (!guest) return;
+    this.#byNumber.delete(session.id);
+    this.#dropChannels(guest);
+  }
+
+  #dropChannels(guest: Guest): void {
+    for (const key of guest.channels) this.#byChannel.delete(key);
+    guest.channels.clear();
+  }
+}
+
+function channelKey(route: Route): string {
+  return route.kind === "relayed" ? `${route.port} ${route.channel}` : "";
+}

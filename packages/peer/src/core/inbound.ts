@@ -1,0 +1,98 @@
+/** Sorts a peer's incoming datagrams: answers of the server, and session datagrams, direct or out of ChannelData. */
+import { type Address, type PortId, sameAddress, sameIp } from "@fractal-punch/machine";
+import {
+  channelDataNumber,
+  channelDataPayload,
+  datagramKind,
+  PacketType,
+  type SealedHeader,
+  type StunMessage,
+} from "@fractal-punch/wire";
+import type { Out } from "./context.ts";
+import type { Route } from "./route.ts";
+import type { ServerLink } from "./server-link.ts";
+import type { Session } from "./session.ts";
+import { type SessionKeys, sealedHeader } from "./session-keys.ts";
+import type { SessionTable } from "./session-table.ts";
+
+export interface InboundHandlers {
+  /** A well-formed STUN message from the server's address. */
+  stun(now: number, link: ServerLink, message: StunMessage, out: Out): void;
+  /** A session datagram that is no sealed packet: a knock, or a second message. */
+  greeting(now: number, route: Route, bytes: Uint8Array, out: Out): void;
+}
+
+/** What a peer counts of datagrams that came to nothing. */
+export type InboundFault =
+  | "unknown"
+  | "not-from-server"
+  | "bad-stun"
+  | "bad-channel-data"
+  | "unknown-index"
+  | "bad-packet";
+
+export class Inbound {
+  readonly faults: Map<InboundFault, number> = new Map();
+  readonly #message: StunMessage;
+  readonly #table: SessionTable;
+  readonly #handlers: InboundHandlers;
+
+  constructor(message: StunMessage, table: SessionTable, handlers: InboundHandlers) {
+    this.#message = message;
+    this.#table = table;
+    this.#handlers = handlers;
+  }
+
+  receive(now: number, port: PortId, link: ServerLink | undefined, from: Address, bytes: Uint8Array, out: Out): void {
+    switch (datagramKind(bytes)) {
+      case "stun":
+        this.#receiveStun(now, link, from, bytes, out);
+        return;
+      case "channel-data":
+        this.#receiveChannelData(now, link, from, bytes, out);
+        return;
+      case "session":
+        this.#receiveSession(now, { kind: "direct", port, remote: from }, bytes, out);
+        return;
+      case "unknown":
+        this.#count("unknown");
+    }
+  }
+
+  /** The keys that a sealed packet is for, and its header. */
+  findKeys(bytes: Uint8Array): { session: Session; keys: SessionKeys; header: SealedHeader } | undefined {
+    const header = sealedHeader(bytes);
+    const entry = header && this.#table.find(header.index);
+    return header && entry && { ...entry, header };
+  }
+
+  #receiveStun(now: number, link: ServerLink | undefined, from: Address, bytes: Uint8Array, out: Out): void {
+    if (!link || !sameIp(from, link.server)) this.#count("not-from-server");
+    else if (this.#message.load(bytes) !== undefined) this.#count("bad-stun");
+    else if (!link.receive(now, this.#message, out)) this.#handlers.stun(now, link, this.#message, out);
+  }
+
+  #receiveChannelData(now: number, link: ServerLink | undefined, from: Address, bytes: Uint8Array, out: Out): void {
+    const channel = channelDataNumber(bytes);
+    if (!link || !sameAddress(from, link.server)) this.#count("not-from-server");
+    else if (channel === undefined) this.#count("bad-channel-data");
+    else {
+      const route: Route = { kind: "relayed", port: link.port, remote: from, channel };
+      this.#receiveSession(now, route, channelDataPayload(bytes), out);
+    }
+  }
+
+  #receiveSession(now: number, route: Route, bytes: Uint8Array, out: Out): void {
+    if (bytes[0] !== PacketType.sealed) {
+      this.#handlers.greeting(now, route, bytes, out);
+      return;
+    }
+    const found = this.findKeys(bytes);
+    if (!found) this.#count("unknown-index");
+    else if (!found.session.receive(now, found.keys, bytes, found.header, route, out)) this.#count("bad-packet");
+  }
+
+  #count(fault: InboundFault): void {
+    this.faults.set(fault, (this.faults.get(fault) ?? 0) + 1);
+  }
+}

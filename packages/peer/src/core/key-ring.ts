@@ -1,0 +1,105 @@
+/** The generations of a session's keys: the one in use, the one before it for ten seconds, and one agreed but not used yet. */
+import type { Frame } from "@fractal-punch/wire";
+import type { PeerContext } from "./context.ts";
+import type { KeyPair } from "./noise.ts";
+import { RekeyAnswer, RekeyStart } from "./rekey.ts";
+import type { Session } from "./session.ts";
+import type { SessionKeys } from "./session-keys.ts";
+import type { SessionTable } from "./session-table.ts";
+import { oldKeysMs, rekeyMs, rekeyRepeatMs } from "./timing.ts";
+
+type SendFrame = (frame: Frame) => void;
+
+export class KeyRing {
+  current: SessionKeys | undefined;
+  #previous: SessionKeys | undefined;
+  #next: SessionKeys | undefined;
+  #start: RekeyStart | undefined;
+  #answer: RekeyAnswer | undefined;
+  #startAtMs = Infinity;
+  readonly #context: PeerContext;
+  readonly #table: SessionTable;
+  readonly #session: Session;
+  readonly #own: KeyPair;
+
+  constructor(context: PeerContext, table: SessionTable, session: Session, own: KeyPair) {
+    this.#context = context;
+    this.#table = table;
+    this.#session = session;
+    this.#own = own;
+  }
+
+  /** When something is due: a rekey, or the end of old keys. */
+  get dueAtMs(): number {
+    return Math.min(this.#startAtMs, this.#previous?.expiresAtMs ?? Infinity);
+  }
+
+  /** The keys to seal with; `undefined` when there are none, or they are too old. */
+  sealing(now: number): SessionKeys | undefined {
+    return this.current?.canSeal(now) ? this.current : undefined;
+  }
+
+  /** Takes keys into use; those before them open packets for ten seconds more. */
+  install(now: number, keys: SessionKeys): void {
+    if (this.#previous) this.#table.drop(this.#previous);
+    this.#previous = this.current;
+    if (this.#previous) this.#previous.expiresAtMs = now + oldKeysMs;
+    this.current = keys;
+    this.#table.add(this.#session, keys);
+    if (this.#next === keys) this.#next = undefined;
+    this.#start = undefined;
+    this.#startAtMs = this.#session.role === "client" ? now + rekeyMs : Infinity;
+  }
+
+  /** A packet came under these keys: if they are the next ones, the client has them too, so they are in use now. */
+  used(now: number, keys: SessionKeys): void {
+    if (keys === this.#next) this.install(now, keys);
+  }
+
+  receive(now: number, frame: Frame & { kind: "rekey-first" | "rekey-second" }, send: SendFrame): void {
+    if (frame.kind === "rekey-first" && this.#session.role === "host") this.#answerTo(now, frame.message, send);
+    if (frame.kind !== "rekey-second") return;
+    const keys = this.#start?.finish(this.#context, frame.message, now);
+    if (!keys) return;
+    this.install(now, keys);
+    send({ kind: "nothing" });
+  }
+
+  /** True when the client's keys have just become too old to ask for new ones under. */
+  wake(now: number, send: SendFrame): boolean {
+    if (this.#previous && now >= this.#previous.expiresAtMs) {
+      this.#table.drop(this.#previous);
+      this.#previous = undefined;
+    }
+    if (now < this.#startAtMs) return false;
+    if (!this.sealing(now)) {
+      this.#startAtMs = Infinity;
+      return true;
+    }
+    this.#start ??= RekeyStart.begin(this.#context, this.#own, this.#session.remoteKey, this.#table.newIndex());
+    if (this.#start) send({ kind: "rekey-first", message: this.#start.message });
+    this.#startAtMs = now + rekeyRepeatMs;
+    return false;
+  }
+
+  clear(): void {
+    for (const keys of [this.current, this.#previous, this.#next]) if (keys) this.#table.drop(keys);
+    this.current = undefined;
+    this.#previous = undefined;
+    this.#next = undefined;
+    this.#startAtMs = Infinity;
+  }
+
+  #answerTo(now: number, first: Uint8Array, send: SendFrame): void {
+    if (!this.#answer?.answers(first)) {
+      const index = this.#table.newIndex();
+      const answer = RekeyAnswer.to(first, this.#context, this.#own, this.#session.remoteKey, index, now);
+      if (!answer) return;
+      if (this.#next) this.#table.drop(this.#next);
+      this.#answer = answer;
+      this.#next = answer.keys;
+      this.#table.add(this.#session, answer.keys);
+    }
+    send({ kind: "rekey-second", message: this.#answer?.message ?? first });
+  }
+}

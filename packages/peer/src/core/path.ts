@@ -1,0 +1,156 @@
+/**
+ * One way to the other peer: how it is probed, and what is known of it. A path is proven when a reply to our own probe
+ * came back over it; it is doubted and given up by the age of the oldest probe that nothing has answered.
+ */
+import type { CandidateKind } from "@fractal-punch/wire";
+import { LossMeter } from "./loss-meter.ts";
+import type { Route } from "./route.ts";
+import { activeProbeMs, deadMs, firstProbeGapMs, keepaliveMs, roundMs, suspectMs } from "./timing.ts";
+
+/** How many probes may wait for a reply; older ones count as lost. */
+const maxWaiting = 32;
+
+export class Path {
+  readonly route: Route;
+  readonly candidate: CandidateKind | "relayed";
+  /** How many more datagrams may be sent to this address before it has shown itself (DESIGN: two kinds of address). */
+  allowance: number;
+  /** Named by the peer only: nothing but probes goes there until something authentic came from it. */
+  readonly named: boolean;
+  proven = false;
+  everProven = false;
+  everProbed = false;
+  heardAtMs: number = -Infinity;
+  rttMs: number | undefined;
+  nextProbeAtMs: number = Infinity;
+  readonly #loss: LossMeter = new LossMeter();
+  /** Probe id -> time sent, oldest first. */
+  readonly #waiting: Map<number, number> = new Map();
+  #triedUntilMs = -Infinity;
+  #buried = false;
+  #gapMs = firstProbeGapMs;
+
+  constructor(route: Route, candidate: CandidateKind | "relayed", allowance: number, named: boolean) {
+    this.route = route;
+    this.candidate = candidate;
+    this.allowance = allowance;
+    this.named = named;
+  }
+
+  /** Starts to try it: probes at 0, 5, 15, 35 ms and so on, for two seconds. */
+  tryAt(now: number): void {
+    if (this.proven || this.route.kind === "relayed") return;
+    this.#gapMs = firstProbeGapMs;
+    this.#triedUntilMs = now + roundMs;
+    this.nextProbeAtMs = now;
+  }
+
+  /** It may be used for two seconds, but is not probed: its address has not shown itself. */
+  expect(now: number): void {
+    this.#triedUntilMs = now + roundMs;
+  }
+
+  trying(now: number): boolean {
+    return now < this.#triedUntilMs;
+  }
+
+  heard(now: number): void {
+    this.heardAtMs = now;
+    this.allowance = Infinity;
+  }
+
+  get loss(): number {
+    return this.#loss.ratio;
+  }
+
+  /** Notes a probe that leaves now, and when the next one is due. `active`: the application is at work. */
+  probed(now: number, id: number, active: boolean): void {
+    this.everProbed = true;
+    this.#forgetLost(now);
+    this.#waiting.set(id, now);
+    if (this.standing) {
+      // An idle path's lonely probe is followed up later, but soon enough to find a dead path out.
+      const lonely = this.#waiting.size === 1;
+      this.nextProbeAtMs = now + (active || !lonely ? activeProbeMs : this.#patience(suspectMs));
+      return;
+    }
+    this.nextProbeAtMs = this.allowance > 0 && now + this.#gapMs < this.#triedUntilMs ? now + this.#gapMs : Infinity;
+    this.#gapMs *= 2;
+  }
+
+  /** A probe came back; false when it is none of ours, or came twice. */
+  replied(now: number, id: number, active: boolean): boolean {
+    const sentAt = this.#waiting.get(id);
+    if (sentAt === undefined) return false;
+    for (const [older, olderSentAt] of this.#waiting) {
+      if (olderSentAt > sentAt) break;
+      this.#waiting.delete(older);
+      if (this.proven && older !== id && olderSentAt < sentAt) this.#loss.record(true);
+    }
+    this.#loss.record(false);
+    const sample = now - sentAt;
+    this.rttMs = this.rttMs === undefined ? sample : this.rttMs + (sample - this.rttMs) / 8;
+    this.heard(now);
+    this.proven = true;
+    this.everProven = true;
+    this.#buried = false;
+    this.nextProbeAtMs = now + (active ? activeProbeMs : keepaliveMs);
+    return true;
+  }
+
+  /** The application is at work again: an idle path is probed at once. */
+  wakeUp(now: number): void {
+    if (this.standing && this.nextProbeAtMs > now + activeProbeMs) this.nextProbeAtMs = now;
+  }
+
+  suspect(now: number): boolean {
+    return this.#silentMs(now) > this.#patience(suspectMs);
+  }
+
+  dead(now: number): boolean {
+    return this.#silentMs(now) > this.#patience(deadMs);
+  }
+
+  /** When `suspect` or `dead` may next become true. */
+  get judgedAtMs(): number {
+    const oldest = this.#oldestWaiting();
+    return oldest === undefined || !this.standing ? Infinity : oldest + this.#patience(deadMs) + 1;
+  }
+
+  /** Kept up by probes: a proven path, and a relayed one, which is there from the start. */
+  get standing(): boolean {
+    return this.proven || (this.route.kind === "relayed" && !this.#buried);
+  }
+
+  /** Given up: it has to prove itself anew. */
+  bury(): void {
+    this.proven = false;
+    this.#buried = true;
+    this.nextProbeAtMs = Infinity;
+    this.#waiting.clear();
+  }
+
+  #silentMs(now: number): number {
+    const oldest = this.#oldestWaiting();
+    return oldest === undefined ? 0 : now - oldest;
+  }
+
+  #oldestWaiting(): number | undefined {
+    for (const sentAt of this.#waiting.values()) return sentAt;
+    return undefined;
+  }
+
+  /** 600 ms or 2 round trips, 1.2 s or 4 round trips. */
+  #patience(baseMs: number): number {
+    return Math.max(baseMs, (baseMs / (suspectMs / 2)) * (this.rttMs ?? 0));
+  }
+
+  #forgetLost(now: number): void {
+    const lostAfter = 2 * this.#patience(deadMs);
+    for (const [id, sentAt] of this.#waiting) {
+      if (now - sentAt <= lostAfter && this.#waiting.size < maxWaiting) return;
+      this.#waiting.delete(id);
+      if (this.proven) this.#loss.record(true);
+    }
+  }
+}

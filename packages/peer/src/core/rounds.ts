@@ -1,0 +1,88 @@
+/**
+ * Rounds: both ends exchange their candidates over the path in use and probe all of the other's, at the same moment as
+ * far as they can. The client holds them on a schedule while there is no direct path; either end holds one when its
+ * addresses change.
+ */
+import { activeMs, firstRoundGapMs, idleRoundGapMs, longestRoundGapMs } from "./timing.ts";
+
+const repeatMs = 250;
+const maxRepeats = 4;
+
+export class Rounds {
+  /** The number of the round that is going on, or was last. */
+  round = 0;
+  /** How many were held to their end without a direct path. */
+  fruitless = 0;
+  #nextAtMs = Infinity;
+  #gapMs = firstRoundGapMs;
+  #repeatAtMs = Infinity;
+  #repeatsLeft = 0;
+  #probeAtMs = Infinity;
+  #probing = false;
+
+  /** When something is due. */
+  get dueAtMs(): number {
+    return Math.min(this.#nextAtMs, this.#repeatAtMs, this.#probeAtMs);
+  }
+
+  /** Holds a round now; `rttMs` of the path that the candidates take. */
+  begin(now: number, rttMs: number | undefined): void {
+    this.round = (this.round + 1) % 65_536;
+    this.#repeatAtMs = now;
+    this.#repeatsLeft = maxRepeats;
+    // The other end starts when our candidates arrive, half a round trip from now.
+    this.#probing = false;
+    this.#probeAtMs = rttMs === undefined ? Infinity : now + rttMs / 2;
+  }
+
+  /** The schedule while there is no direct path; the first gap after a direct path was lost is none. */
+  schedule(now: number, atOnce: boolean): void {
+    this.#gapMs = firstRoundGapMs;
+    this.#nextAtMs = atOnce ? now : now + this.#gapMs;
+  }
+
+  unschedule(): void {
+    this.#nextAtMs = Infinity;
+    this.fruitless = 0;
+  }
+
+  /** The next round comes soon again, because the application is back at work. */
+  hurry(now: number): void {
+    if (this.#nextAtMs !== Infinity) this.#nextAtMs = Math.min(this.#nextAtMs, now + firstRoundGapMs);
+  }
+
+  /** Says whether the scheduled time for a round has come, and sets the next. */
+  takeScheduled(now: number, idleMs: number): boolean {
+    if (now < this.#nextAtMs) return false;
+    this.fruitless++;
+    this.#gapMs = Math.min(2 * this.#gapMs, longestRoundGapMs);
+    this.#nextAtMs = now + (idleMs > activeMs ? idleRoundGapMs : this.#gapMs);
+    return true;
+  }
+
+  /** Says whether the candidates are to be sent (again) now. */
+  takeRepeat(now: number): boolean {
+    if (now < this.#repeatAtMs) return false;
+    this.#repeatsLeft--;
+    this.#repeatAtMs = this.#repeatsLeft > 0 ? now + repeatMs : Infinity;
+    return true;
+  }
+
+  /** Says whether to start probing now. */
+  takeProbing(now: number): boolean {
+    if (now < this.#probeAtMs) return false;
+    this.#probeAtMs = Infinity;
+    this.#probing = true;
+    return true;
+  }
+
+  /** The other end's candidates came for this round; true when probing has not begun yet. */
+  answered(round: number): boolean {
+    if (round !== this.round) return false;
+    this.#repeatAtMs = Infinity;
+    this.#probeAtMs = Infinity;
+    const begin = !this.#probing;
+    this.#probing = true;
+    return begin;
+  }
+}

@@ -1,0 +1,34 @@
+/** How a datagram gets to the other peer: straight, or over a channel of the server. */
+import { type Address, type PortId, sameAddress } from "@fractal-punch/machine";
+import { channelHeaderBytes, writeChannelHeader } from "@fractal-punch/wire";
+import type { Out } from "./context.ts";
+
+export type Route =
+  | { readonly kind: "direct"; readonly port: PortId; readonly remote: Address }
+  | { readonly kind: "relayed"; readonly port: PortId; readonly remote: Address; readonly channel: number };
+
+export function sameRoute(a: Route, b: Route): boolean {
+  if (a.port !== b.port || !sameAddress(a.remote, b.remote)) return false;
+  return channelOfRoute(a) === channelOfRoute(b);
+}
+
+/** Sends `framed` from byte 4 on; the four bytes before it are room for the channel's header. */
+export function sendOn(route: Route, framed: Uint8Array, out: Out): void {
+  if (route.kind === "direct") {
+    out.send(route.port, route.remote, framed.subarray(channelHeaderBytes));
+    return;
+  }
+  writeChannelHeader(framed, route.channel, framed.length - channelHeaderBytes);
+  out.send(route.port, route.remote, framed);
+}
+
+/** The packet behind room for a channel's header. */
+export function framed(packet: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(channelHeaderBytes + packet.length);
+  bytes.set(packet, channelHeaderBytes);
+  return bytes;
+}
+
+function channelOfRoute(route: Route): number {
+  return route.kind === "relayed" ? route.channel : 0;
+}

@@ -1,0 +1,181 @@
+/**
+ * One socket's relation to the server: requests and their answers, the mapped address, the round trip, and the
+ * keepalive that holds the NAT's mapping open and tells when address or server changed.
+ */
+import {
+  type Address,
+  addressKey,
+  type Deadline,
+  ipText,
+  type PortId,
+  sameAddress,
+  withPort,
+} from "@fractal-punch/machine";
+import {
+  asciiText,
+  decodeBound,
+  encodeBinding,
+  MessageClass,
+  type NatMapping,
+  type StunMessage,
+} from "@fractal-punch/wire";
+import type { Out, PeerContext, Sleeper } from "./context.ts";
+import type { InterfaceAddress } from "./events.ts";
+import { firstTimeoutMs, keepaliveMs } from "./timing.ts";
+import { Transaction, type TransactionRequest } from "./transaction.ts";
+
+const bindingPatienceMs = 5000;
+const slowTimeoutMs = 500;
+
+/** Who a link tells. */
+export interface LinkOwner {
+  /** The socket's public address is known for the first time. */
+  addressKnown(now: number, link: ServerLink, out: Out): void;
+  /** The NAT gave the socket another public address. */
+  addressChanged(now: number, link: ServerLink, out: Out): void;
+  /** The server's epoch is another one: it may have lost its state. A hint, no proof. */
+  serverRestarted(now: number, link: ServerLink, out: Out): void;
+  /** A keepalive was not answered. */
+  serverSilent(now: number, link: ServerLink, out: Out): void;
+}
+
+export type LinkRequest = Omit<TransactionRequest, "port" | "to" | "timeoutMs"> & { readonly to?: Address };
+
+export class ServerLink implements Sleeper {
+  readonly port: PortId;
+  readonly server: Address;
+  /** The socket's own address, once it is open. */
+  local: Address | undefined;
+  /** As the server sees the socket. */
+  mapped: Address | undefined;
+  rttMs: number | undefined;
+  #secondMapped: Address | undefined;
+  #epoch: string | undefined;
+  readonly #context: PeerContext;
+  readonly #owner: LinkOwner;
+  readonly #pending = new Map<string, Transaction>();
+  readonly #keepalive: Deadline<Sleeper>;
+
+  constructor(context: PeerContext, owner: LinkOwner, port: PortId, server: Address) {
+    this.#context = context;
+    this.#owner = owner;
+    this.port = port;
+    this.server = server;
+    this.#keepalive = context.deadlines.create(this, "keepalive");
+  }
+
+  get family(): 4 | 6 {
+    return this.server.family;
+  }
+
+  opened(local: Address): void {
+    this.local = local;
+  }
+
+  /** Retransmission starts from the known round trip. */
+  get timeoutMs(): number {
+    return this.rttMs === undefined ? firstTimeoutMs : Math.max(firstTimeoutMs / 3, 1.5 * this.rttMs);
+  }
+
+  request(now: number, request: LinkRequest, out: Out): Transaction {
+    const forget = (): boolean => this.#pending.delete(asciiText(transaction.id));
+    const transaction = new Transaction(this.#context, {
+      port: this.port,
+      to: this.server,
+      timeoutMs: this.rttMs === undefined ? slowTimeoutMs : Math.max(slowTimeoutMs / 5, 2 * this.rttMs),
+      ...request,
+      answered: (at, message, through) => {
+        forget();
+        this.learnRtt(transaction.rttMs(at));
+        request.answered(at, message, through);
+      },
+      givenUp: (at, through) => {
+        forget();
+        request.givenUp(at, through);
+      },
+    });
+    this.#pending.set(asciiText(transaction.id), transaction);
+    transaction.start(now, out);
+    return transaction;
+  }
+
+  /** Takes an answer to one of this link's requests; false when it is none. */
+  receive(now: number, message: StunMessage, out: Out): boolean {
+    if (message.messageClass !== MessageClass.success && message.messageClass !== MessageClass.error) return false;
+    const transaction = this.#pending.get(asciiText(message.transactionId));
+    transaction?.answered(now, message, out);
+    return transaction !== undefined;
+  }
+
+  /** Asks on the server's second port too, which tells whether the NAT gives each destination a port of its own. */
+  profile(now: number, secondPort: number, out: Out): void {
+    const to = withPort(this.server, secondPort);
+    const request = {
+      to,
+      patienceMs: bindingPatienceMs,
+      encode: (_: number, id: Uint8Array): Uint8Array => encodeBinding(this.#context.builder, id, false),
+      answered: (_: number, message: StunMessage): void => {
+        this.#secondMapped = decodeBound(message)?.mapped;
+      },
+      givenUp: (): void => {
+        this.#secondMapped = undefined;
+      },
+    };
+    this.request(now, request, out);
+  }
+
+  /** How the NAT maps this socket. `interfaces`: this machine's own addresses. */
+  mapping(interfaces: readonly InterfaceAddress[]): NatMapping {
+    const { mapped } = this;
+    if (!mapped) return "unknown";
+    const own = interfaces.some(({ address }) => ipText(address) === ipText(mapped));
+    if (own && mapped.port === this.local?.port) return "none";
+    if (!this.#secondMapped) return "unknown";
+    return sameAddress(mapped, this.#secondMapped) ? "stable" : "varying";
+  }
+
+  learnRtt(sampleMs: number | undefined): void {
+    if (sampleMs === undefined) return;
+    this.rttMs = this.rttMs === undefined ? sampleMs : this.rttMs + (sampleMs - this.rttMs) / 8;
+  }
+
+  /** Takes in what any answer of the server says of us and of it. */
+  learn(now: number, mapped: Address, epoch: Uint8Array | undefined, out: Out): void {
+    const before = this.mapped;
+    const epochBefore = this.#epoch;
+    this.mapped = mapped;
+    if (epoch) this.#epoch = asciiText(epoch);
+    this.#context.deadlines.set(this.#keepalive, now + keepaliveMs);
+    if (!before) this.#owner.addressKnown(now, this, out);
+    else if (addressKey(before) !== addressKey(mapped)) this.#owner.addressChanged(now, this, out);
+    else if (epochBefore !== undefined && epochBefore !== this.#epoch) this.#owner.serverRestarted(now, this, out);
+  }
+
+  /** Asks the server now whether it is there, and whether anything changed. */
+  check(now: number, out: Out): void {
+    this.#context.deadlines.clear(this.#keepalive);
+    const request: LinkRequest = {
+      patienceMs: bindingPatienceMs,
+      encode: (_, id) => encodeBinding(this.#context.builder, id, true),
+      answered: (at, message, through) => {
+        const bound = decodeBound(message);
+        if (bound) this.learn(at, bound.mapped, bound.epoch, through);
+      },
+      givenUp: (at, through) => {
+        this.#context.deadlines.set(this.#keepalive, at + bindingPatienceMs);
+        this.#owner.serverSilent(at, this, through);
+      },
+    };
+    this.request(now, request, out);
+  }
+
+  wake(now: number, _reason: string, out: Out): void {
+    this.check(now, out);
+  }
+
+  close(): void {
+    for (const transaction of this.#pending.values()) transaction.stop();
+    this.#pending.clear();
+    this.#context.deadlines.clear(this.#keepalive);
+  }
+}

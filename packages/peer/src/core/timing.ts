@@ -1,0 +1,47 @@
+/** How long things take, in ms, and how many of them there may be; docs/protocol.md and DESIGN's sections are the source. */
+
+/** Retransmission to the server, when the round trip is not known. */
+export const firstTimeoutMs = 75;
+export const longestTimeoutMs = 2000;
+
+/** A server or a host that has not answered a client by then is not there. */
+export const connectPatienceMs = 10_000;
+
+export const keepaliveMs = 20_000;
+export const registerRefreshMs = 60_000;
+
+/** A path is probed like this in a round: after 5, 10, 20 ms and so on, because probes that cross can kill each other. */
+export const firstProbeGapMs = 5;
+export const roundMs = 2000;
+
+/** The application is at work as long as it sent or received in this time. */
+export const activeMs = 5000;
+export const activeProbeMs = 300;
+/** Silence after which a path is doubted, and given up; both are longer where the round trip is. */
+export const suspectMs = 600;
+export const deadMs = 1200;
+
+/** Rounds while there is no direct path: the first gap, doubled up to the longest. */
+export const firstRoundGapMs = 2000;
+export const longestRoundGapMs = 10_000;
+export const idleRoundGapMs = 60_000;
+
+/** No direct answer by then, although the relayed one came: the client tries a fresh socket (the early packet clash). */
+export const freshSocketAfterMs = 300;
+export const maxFreshSockets = 3;
+
+export const rekeyMs = 120_000;
+export const rekeyRepeatMs = 1000;
+export const oldKeysMs = 10_000;
+export const sealMs = 180_000;
+export const forgetMs = 600_000;
+
+/** How far a first message's time may be from the host's, and how long its ephemeral key is remembered. */
+export const timeToleranceMs = 300_000;
+export const ephemeralMs = 600_000;
+export const maxEphemerals = 16_384;
+export const maxSessions = 4096;
+
+/** Datagrams sent straight to an address that has not shown itself. */
+export const unprovenAllowance = 3;
+export const maxPaths = 32;

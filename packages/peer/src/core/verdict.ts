@@ -1,0 +1,60 @@
+/** Why a session is direct, or relayed: what was tried, and what came of it. */
+import { encodeVerdict, type NatProfile, type VerdictReason } from "@fractal-punch/wire";
+import type { TriedPath } from "./events.ts";
+import type { Path } from "./path.ts";
+import type { Session } from "./session.ts";
+import { roundMs } from "./timing.ts";
+
+export function verdictReason(session: Session, own: NatProfile, now: number): VerdictReason {
+  const { paths } = session;
+  if (paths.direct) return paths.lossy ? "direct-lossy" : "direct";
+  if (now - session.startedAtMs < roundMs) return "trying";
+  if (session.firstDirectAtMs !== undefined) return "direct-lost";
+  const families = new Set(
+    paths.all.filter(({ route }) => route.kind === "direct").map(({ route }) => route.remote.family),
+  );
+  if (families.size === 0) return "no-common-family";
+  const here = isSymmetric(own, families);
+  const there = isSymmetric(session.remoteProfile, families);
+  if (here && there) return "both-symmetric";
+  if (here) return "symmetric-here";
+  return there ? "symmetric-there" : "no-answer";
+}
+
+export function triedPaths(session: Session): TriedPath[] {
+  return session.paths.all.map((path) => ({
+    kind: path.candidate,
+    address: path.route.remote,
+    result: resultOf(path, session),
+    rttMs: path.rttMs,
+  }));
+}
+
+/** The report to the server. */
+export function verdictBytes(session: Session, own: NatProfile): Uint8Array {
+  const path = session.paths.current;
+  const directAfter =
+    session.firstDirectAtMs === undefined ? {} : { directAfterMs: session.firstDirectAtMs - session.startedAtMs };
+  const rtt = path?.rttMs === undefined ? {} : { rttMs: path.rttMs };
+  return encodeVerdict({
+    role: session.role,
+    path: path?.route.kind ?? "none",
+    reason: session.reason,
+    ownProfile: own,
+    otherProfile: session.remoteProfile,
+    ...directAfter,
+    ...rtt,
+  });
+}
+
+/** Symmetric towards every family that direct paths were tried in. */
+function isSymmetric(profile: NatProfile, families: ReadonlySet<4 | 6>): boolean {
+  return [...families].every((family) => (family === 4 ? profile.v4 : profile.v6) === "varying");
+}
+
+function resultOf(path: Path, session: Session): TriedPath["result"] {
+  if (path === session.paths.current) return "in-use";
+  if (path.everProven) return "answered";
+  if (path.heardAtMs > -Infinity) return "one-way";
+  return path.everProbed ? "silent" : "not-tried";
+}
