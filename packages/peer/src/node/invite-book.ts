@@ -168,7 +168,13 @@ export function inviteTextFor(entry: InviteEntry, { servers, hostKey, ticket }: 
   const expirySeconds = Math.min(scope.expirySeconds, Math.floor((entry.expiresAtMs ?? Infinity) / 1000));
   const username = clientUsername(expirySeconds, hostIdText(hostKey), ticket.username);
   const password = ticketPassword(nodePrimitives, ticket.password, username);
-  return inviteText({ servers: servers.map(sorted), hostKey, id: entry.id, secret: entry.secret, ticket: { username, password } });
+  return inviteText({
+    servers: servers.map(sorted),
+    hostKey,
+    id: entry.id,
+    secret: entry.secret,
+    ticket: { username, password },
+  });
 }
 
 /** Name servers give a name's addresses in changing order; the invite is to stay the same. */

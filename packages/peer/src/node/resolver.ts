@@ -121,7 +121,8 @@ function plainName(text: string, plain: string): string {
   const labels = name.split(".");
   const wellFormed = labels.every((label) => /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/.test(label));
   const mistyped = /(?:^|\.)[0-9]+\.?$/.test(plain);
-  if (wellFormed && !mistyped && name.length <= 253) return name;
+  const hasPath = /[/?#@\\]/.test(plain);
+  if (wellFormed && !mistyped && !hasPath && name.length <= 253) return name;
   throw serverTextError(text, "it is neither a name nor an address");
 }
 
