@@ -172,6 +172,11 @@ export class Connecting implements Sleeper {
       this.#context.clock.learn(now, serverMs, leg.link.rttMs ?? 0);
       this.#owner.clockLearned(now);
       this.#restart(now, out);
+    } else if (code === ErrorCode.unauthenticated && leg.nonce === undefined) {
+      // A server with open access wants the address proven first.
+      leg.nonce = message.value(Attribute.nonce)?.slice();
+      leg.nextAtMs = now;
+      this.wake(now, "connect", out);
     } else if (passing.has(code)) {
       leg.error = knownCode(code);
     } else {

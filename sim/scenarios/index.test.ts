@@ -1,6 +1,0 @@
-import assert from "node:assert/strict";
-import { test } from "node:test";
-
-test("the sim room loads by its package name", async () => {
-  assert.ok(await import("@fractal-punch/sim"));
-});

@@ -1,0 +1,270 @@
+/** A server, a host and a client in a world of their own: what most scenarios start from. */
+import { type Address, withPort } from "@fractal-punch/machine";
+import {
+  Client,
+  type ClientEvent,
+  clientSession,
+  Host,
+  type HostCommand,
+  type IssuedInvite,
+  type PeerCommand,
+  type PeerEvent,
+} from "@fractal-punch/peer/core";
+import { loadPrimitives } from "@fractal-punch/peer/sodium";
+import { type Limits, Server, type ServerCommand, type ServerEvent } from "@fractal-punch/server/core";
+import {
+  asciiBytes,
+  asciiText,
+  base64UrlText,
+  clientUsername,
+  hostIdText,
+  hostUsername,
+  type Ticket,
+  ticketPassword,
+} from "@fractal-punch/wire";
+import type { RouterBehaviour } from "./nat-behaviour.ts";
+import type { LineOptions } from "./network.ts";
+import type { Node } from "./node.ts";
+import type { Router } from "./router.ts";
+import { World, worldEpochMs } from "./world.ts";
+
+const { primitives } = await loadPrimitives();
+
+export interface EndOptions extends LineOptions {
+  /** The router that the end is behind: one made for it, or one there is. */
+  readonly behind?: RouterBehaviour | Router;
+  readonly address?: string | readonly string[];
+  readonly clockOffsetMs?: number;
+}
+
+export interface PairOptions {
+  readonly seed?: number;
+  readonly client?: EndOptions;
+  readonly host?: EndOptions;
+  readonly server?: LineOptions & { readonly address?: readonly string[]; readonly limits?: Partial<Limits> };
+  /** Whether the host takes early data. */
+  readonly earlyData?: boolean;
+  /** How long the host's ticket lives, in seconds of the world; a year when not given. */
+  readonly ticketSeconds?: number;
+}
+
+type PeerNode<Command> = Node<Command, PeerEvent>;
+
+const mainPort = 48_800;
+const secondPort = 3478;
+const yearSeconds = 31_536_000;
+
+export class Pair {
+  readonly world: World;
+  readonly server: Node<ServerCommand, ServerEvent>;
+  readonly host: PeerNode<HostCommand>;
+  readonly client: PeerNode<PeerCommand>;
+  readonly invite: IssuedInvite;
+  readonly hostTicket: Ticket;
+  readonly clientTicket: Ticket;
+  readonly #options: PairOptions;
+  readonly #secret: string;
+  readonly #hostKeys: { readonly secretKey: Uint8Array; readonly publicKey: Uint8Array };
+  readonly #clientKeys: { readonly secretKey: Uint8Array; readonly publicKey: Uint8Array };
+  readonly #serverAddresses: readonly string[];
+  /** How many machines were started, so that each has randomness of its own. */
+  #starts = 0;
+
+  constructor(options: PairOptions = {}, world: World = new World({ seed: options.seed ?? 1 })) {
+    this.#options = options;
+    this.world = world;
+    this.#secret = base64UrlText(this.#bytes("operator secret", 32));
+    this.#hostKeys = this.#keyPair("host key");
+    this.#clientKeys = this.#keyPair("client key");
+    this.invite = { id: this.#bytes("invite id", 8), secret: this.#bytes("invite secret", 32) };
+    const expiry = worldEpochMs / 1000 + (options.ticketSeconds ?? yearSeconds);
+    this.hostTicket = ticket(this.#secret, hostUsername(expiry, "studio"));
+    const username = clientUsername(expiry, this.hostId, this.hostTicket.username);
+    this.clientTicket = ticket(this.hostTicket.password, username);
+    const { address, limits: _, ...line } = options.server ?? {};
+    this.#serverAddresses = address ?? ["192.0.2.1"];
+    this.server = world.node("server", { address: this.#serverAddresses, ...line });
+    this.host = world.node("host", this.#place("host", options.host ?? {}));
+    this.client = world.node("client", this.#place("client", options.client ?? {}));
+  }
+
+  get hostId(): string {
+    return hostIdText(this.#hostKeys.publicKey);
+  }
+
+  /** Starts server and host, and waits until the host is reachable. */
+  begin(): this {
+    this.startServer();
+    this.startHost();
+    this.world.runUntil(() => this.hostEvents("registered").length > 0, this.world.now + 5000);
+    return this;
+  }
+
+  startServer(): void {
+    const ports = this.#serverAddresses.flatMap((text) => {
+      const family: 4 | 6 = text.includes(":") ? 6 : 4;
+      return [
+        { family, port: mainPort, main: true },
+        { family, port: secondPort, main: false },
+      ];
+    });
+    const { limits } = this.#options.server ?? {};
+    const random = this.#random();
+    const server = new Server({
+      secret: this.#secret,
+      primitives,
+      random,
+      access: "tickets",
+      ports,
+      ...(limits && { limits }),
+    });
+    this.server.restart(server);
+    this.server.command({ type: "start" });
+  }
+
+  startHost(invites: readonly IssuedInvite[] = [this.invite], hostTicket: Ticket = this.hostTicket): Host {
+    const host = this.newHost(invites, hostTicket);
+    this.host.restart(host);
+    this.host.command({ type: "interfaces", interfaces: interfacesOf(this.host) });
+    this.host.command({ type: "start" });
+    return host;
+  }
+
+  /** Another process with the host's key, not started. */
+  newHost(invites: readonly IssuedInvite[] = [this.invite], hostTicket: Ticket = this.hostTicket): Host {
+    return new Host({
+      primitives,
+      random: this.#random(),
+      keyPair: this.#hostKeys,
+      ticket: hostTicket,
+      servers: this.#servers(),
+      secondPort,
+      earlyData: this.#options.earlyData ?? false,
+      invites,
+    });
+  }
+
+  /** The client connects now. */
+  connect(options: { earlyData?: string; ticket?: Ticket; invite?: IssuedInvite } = {}): Client {
+    const invite = options.invite ?? this.invite;
+    const client = new Client({
+      primitives,
+      random: this.#random(),
+      keyPair: this.#clientKeys,
+      invite: { hostKey: this.#hostKeys.publicKey, id: invite.id, secret: invite.secret },
+      ticket: options.ticket ?? this.clientTicket,
+      servers: this.#servers(),
+      secondPort,
+      ...(options.earlyData !== undefined && { earlyData: asciiBytes(options.earlyData) }),
+    });
+    this.client.restart(client);
+    this.client.command({ type: "interfaces", interfaces: interfacesOf(this.client) });
+    this.client.command({ type: "start" });
+    return client;
+  }
+
+  /** The host sends each datagram back where it came from. */
+  echo(): this {
+    this.host.onEvent((event) => {
+      if (event.type === "data") this.host.command({ type: "send", session: event.session, data: event.data });
+    });
+    return this;
+  }
+
+  /** The client sends `text` as soon as it is connected. */
+  sendOnceConnected(text: string): this {
+    this.client.onEvent((event) => {
+      if (event.type === "connected") this.send(text);
+    });
+    return this;
+  }
+
+  send(text: string): void {
+    this.client.command({ type: "send", session: clientSession, data: asciiBytes(text) });
+  }
+
+  /** A stream of datagrams from the client, one each `everyMs`, numbered "0", "1" and so on. */
+  stream(count: number, everyMs: number): void {
+    for (let i = 0; i < count; i++) this.world.after(i * everyMs, () => this.send(String(i)));
+  }
+
+  hostEvents<Type extends PeerEvent["type"]>(type: Type): { atMs: number; event: PeerEvent & { type: Type } }[] {
+    return eventsOf(this.host, type);
+  }
+
+  clientEvents<Type extends PeerEvent["type"]>(type: Type): { atMs: number; event: PeerEvent & { type: Type } }[] {
+    return eventsOf(this.client, type);
+  }
+
+  /** What the client received, with the time of the first copy. */
+  get replies(): { atMs: number; text: string; via: string }[] {
+    return this.clientEvents("data").map(({ atMs, event }) => ({ atMs, text: asciiText(event.data), via: event.via }));
+  }
+
+  /** The failure of the client's connect; waits for it. */
+  failure(withinMs = 30_000): (ClientEvent & { type: "failed" })["failure"] {
+    this.world.runUntil(() => this.clientEvents("failed").length > 0, this.world.now + withinMs);
+    const [failed] = this.clientEvents("failed");
+    if (failed === undefined) throw new Error("no failure");
+    return failed.event.failure;
+  }
+
+  /** Waits until the client's path is of that kind. */
+  untilPath(kind: "relayed" | "direct", withinMs = 10_000): number {
+    return this.world.runUntil(() => this.clientPath === kind, this.world.now + withinMs);
+  }
+
+  get clientPath(): "relayed" | "direct" | undefined {
+    return this.clientEvents("path").at(-1)?.event.path.kind;
+  }
+
+  get hostPath(): "relayed" | "direct" | undefined {
+    return this.hostEvents("path").at(-1)?.event.path.kind;
+  }
+
+  #place(name: string, options: EndOptions): LineOptions & { behind?: Router; address?: string | readonly string[] } {
+    const { behind, ...rest } = options;
+    if (behind === undefined) return rest;
+    return { ...rest, behind: "kind" in behind ? this.world.nat(`${name}'s router`, behind) : behind };
+  }
+
+  #servers(): Address[] {
+    return this.server.addresses.map((address) => withPort(address, mainPort));
+  }
+
+  #random(): ReturnType<World["random"]> {
+    return this.world.random(`machine ${this.#starts++}`);
+  }
+
+  #bytes(name: string, length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    this.world.random(name).fill(bytes);
+    return bytes;
+  }
+
+  #keyPair(name: string): { secretKey: Uint8Array; publicKey: Uint8Array } {
+    const secretKey = this.#bytes(name, 32);
+    return { secretKey, publicKey: primitives.publicKey(secretKey) };
+  }
+}
+
+function ticket(key: string, username: string): Ticket {
+  return { username, password: ticketPassword(primitives, key, username) };
+}
+
+function interfacesOf<Command, Event>(node: Node<Command, Event>): { address: Address; prefixBits: number }[] {
+  return node.addresses.map((address) => ({ address, prefixBits: address.family === 4 ? 24 : 64 }));
+}
+
+function eventsOf<Command, Type extends PeerEvent["type"]>(
+  node: PeerNode<Command>,
+  type: Type,
+): { atMs: number; event: PeerEvent & { type: Type } }[] {
+  const found: { atMs: number; event: PeerEvent & { type: Type } }[] = [];
+  for (const { atMs, event } of node.events) if (isOf(event, type)) found.push({ atMs, event });
+  return found;
+}
+
+function isOf<Type extends PeerEvent["type"]>(event: PeerEvent, type: Type): event is PeerEvent & { type: Type } {
+  return event.type === type;
+}
