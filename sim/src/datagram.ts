@@ -51,10 +51,10 @@ export class Datagram implements Happening {
     this.ecn = ecn;
   }
 
-  /** The same datagram a second time, with bytes of its own. */
-  copy(): Datagram {
+  /** The same datagram a second time; `bytes` are a copy of its own. */
+  copy(bytes: Uint8Array): Datagram {
     const { origin, source, target, hopsLeft, next, ecn } = this;
-    const copy = new Datagram(origin, source, target, this.bytes.slice(), hopsLeft, next, ecn);
+    const copy = new Datagram(origin, source, target, bytes, hopsLeft, next, ecn);
     copy.ruled = this.ruled;
     return copy;
   }

@@ -16,6 +16,7 @@ export * from "./port-pool.ts";
 export * from "./prng.ts";
 export * from "./router.ts";
 export * from "./socket-table.ts";
+export * from "./stack.ts";
 export * from "./topology.ts";
 export * from "./traffic.ts";
 export * from "./translator.ts";

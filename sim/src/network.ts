@@ -1,5 +1,5 @@
 /** A network: the middle of the world, or what is behind a router. Datagrams go by their destination's IP address. */
-import { type Address, type AddressKey, prefixKey } from "@fractal-punch/machine";
+import { type Address, type AddressKey, ipText, prefixKey } from "@fractal-punch/machine";
 import type { Datagram, Receiver, Station } from "./datagram.ts";
 import type { Link, LinkOptions } from "./link.ts";
 import type { Traffic } from "./traffic.ts";
@@ -74,7 +74,8 @@ export class Network implements Receiver {
   }
 
   attach(address: Address, attachment: Attachment): void {
-    if (this.#attachments.has(address.ip)) throw new Error("two nodes or routers of one network have the same address");
+    if (this.#attachments.has(address.ip))
+      throw new Error(`${ipText(address)} is taken already in its network; give another address`);
     this.#attachments.set(address.ip, attachment);
     this.#gateway?.publish(address);
   }

@@ -10,18 +10,12 @@ import {
   type Machine,
   noInfo,
   type Outbox,
-  type PortId,
-  type PortRequest,
-  type SendOptions,
-  sameIp,
 } from "@fractal-punch/machine";
-import { Datagram, type Happening } from "./datagram.ts";
-import type { DropReason } from "./datagram-log.ts";
+import type { Datagram, Happening } from "./datagram.ts";
 import type { Host, Interface } from "./interface.ts";
 import type { Line } from "./network.ts";
-import type { Prng } from "./prng.ts";
-import { type Socket, SocketTable } from "./socket-table.ts";
-import type { Place, Topology } from "./topology.ts";
+import { Stack, type StackParts } from "./stack.ts";
+import type { Place } from "./topology.ts";
 import type { Traffic } from "./traffic.ts";
 
 /** What happened at a node, and when in the world's time. */
@@ -31,23 +25,16 @@ export interface RecordedEvent<Event> {
 }
 
 /** How a node is made; `World` fills it in. */
-export interface NodeParts {
+export interface NodeParts extends StackParts {
   readonly name: string;
-  readonly traffic: Traffic;
-  readonly topology: Topology;
-  readonly prng: Prng;
-  readonly place: Place;
-  readonly abilities: Abilities;
   /** What this node's wall clock shows at the world's time 0, in ms since 1970. */
   readonly epochMs: number;
   readonly keepsEvents: boolean;
 }
 
-const defaultTtl = 64;
+const nothing = new Uint8Array(0);
 /** A machine that wants to be woken this often without time passing is stuck. */
 const maxWakesAtOnce = 10_000;
-const spentByte = 0xdd;
-const wildcard6 = "\0".repeat(16);
 
 export class Node<Command, Event> implements Host, Happening {
   readonly name: string;
@@ -55,16 +42,14 @@ export class Node<Command, Event> implements Host, Happening {
   /** All events of all machines that ran here, oldest first. */
   readonly events: RecordedEvent<Event>[] = [];
   readonly #traffic: Traffic;
-  readonly #topology: Topology;
-  readonly #sockets: SocketTable;
+  readonly #stack: Stack;
   readonly #keepsEvents: boolean;
   readonly #handlers: ((event: Event) => void)[] = [];
   readonly #out: Outbox<Event>;
   #epochMs: number;
-  #interfaces: Interface[];
   #machine: Machine<Command, Event> | undefined;
   /** The datagram in hand while the machine receives. */
-  #inHand: Uint8Array = new Uint8Array(0);
+  #inHand: Uint8Array = nothing;
   readonly #answers: DriverCommand[] = [];
   readonly #emitted: Event[] = [];
   #wakeQueuedAt = Infinity;
@@ -75,16 +60,15 @@ export class Node<Command, Event> implements Host, Happening {
     this.name = parts.name;
     this.abilities = parts.abilities;
     this.#traffic = parts.traffic;
-    this.#topology = parts.topology;
-    this.#sockets = new SocketTable(parts.prng);
     this.#keepsEvents = parts.keepsEvents;
     this.#epochMs = parts.epochMs;
-    this.#interfaces = parts.topology.join(this, parts.place);
+    const stack = new Stack(this, parts);
+    this.#stack = stack;
     this.#out = {
-      send: (port, to, bytes, options) => this.#send(port, to, bytes.slice(), options),
-      forward: (port, to, head, start, options) => this.#send(port, to, joined(head, this.#inHand, start), options),
-      openPort: (port, request) => this.#open(port, request),
-      closePort: (port) => this.#sockets.close(port),
+      send: (port, to, bytes, options) => stack.send(port, to, this.#traffic.buffers.copyOf(bytes), options),
+      forward: (port, to, head, start, options) => stack.send(port, to, this.#joined(head, start), options),
+      openPort: (port, request) => void this.#answers.push(stack.open(port, request)),
+      closePort: (port) => stack.close(port),
       emit: (event) => void this.#emitted.push(withOwnBytes(event)),
     };
   }
@@ -94,17 +78,17 @@ export class Node<Command, Event> implements Host, Happening {
   }
 
   get interfaces(): readonly Interface[] {
-    return this.#interfaces;
+    return this.#stack.interfaces;
   }
 
   /** The addresses of the interfaces that are up, with port 0: what the operating system would list. */
   get addresses(): Address[] {
-    return this.#interfaces.filter(({ isUp }) => isUp).map(({ address }) => address);
+    return this.interfaces.filter(({ isUp }) => isUp).map(({ address }) => address);
   }
 
   /** The line of the first interface: its own, or that to its router when it is behind one. */
   get line(): Line {
-    const [first] = this.#interfaces;
+    const [first] = this.interfaces;
     if (first === undefined) throw new Error(`${this.name} has no interface, so it has no line`);
     return first.line;
   }
@@ -138,7 +122,7 @@ export class Node<Command, Event> implements Host, Happening {
   /** Ends the machine as a crash does: without a word, its sockets closed. */
   stop(): void {
     this.#machine = undefined;
-    this.#sockets.clear();
+    this.#stack.closeAll();
     this.#answers.length = 0;
   }
 
@@ -155,30 +139,28 @@ export class Node<Command, Event> implements Host, Happening {
 
   /** Goes to another place (roaming): other interfaces and addresses, the same sockets. */
   move(place: Place): void {
-    for (const one of this.#interfaces) one.remove();
-    this.#interfaces = this.#topology.join(this, place);
+    this.#stack.move(place);
   }
 
   /** Adds interfaces behind the ones that are there. Sockets send through the first that is up and fits. */
   join(place: Place): readonly Interface[] {
-    const added = this.#topology.join(this, place);
-    this.#interfaces.push(...added);
-    return added;
+    return this.#stack.join(place);
   }
 
   /** A datagram has come (called by interfaces). */
   receive(datagram: Datagram): void {
     const machine = this.#machine;
-    const socket = this.#sockets.for(datagram.target);
-    if (machine === undefined || socket === undefined) return this.#traffic.drop(datagram, "no-socket");
+    const port = this.#stack.portFor(datagram.target);
+    if (machine === undefined || port === undefined) return this.#traffic.drop(datagram, "no-socket");
     const traffic = this.#traffic;
     traffic.delivered(datagram, this);
     const { bytes, source } = datagram;
     this.#inHand = bytes;
     traffic.callsUnderWay++;
-    machine.receive(traffic.now, socket.id, source, bytes, this.#info(datagram), this.#out);
+    machine.receive(traffic.now, port, source, bytes, this.#info(datagram), this.#out);
     traffic.callsUnderWay--;
-    bytes.fill(spentByte); // a machine that keeps a view of it reads nonsense, as it would in production
+    this.#inHand = nothing;
+    traffic.buffers.release(bytes);
     this.#settle();
   }
 
@@ -221,49 +203,11 @@ export class Node<Command, Event> implements Host, Happening {
     for (const handler of this.#handlers) handler(event);
   }
 
-  #open(port: PortId, request: PortRequest): void {
-    const socket = this.#tryOpen(port, request);
-    if (typeof socket === "string") {
-      this.#answers.push({ type: "port-failed", port, code: socket });
-      return;
-    }
-    const local = socket.local ?? anyAddress(socket.family);
-    this.#answers.push({ type: "port-opened", port, local: { ...local, port: socket.port } });
-  }
-
-  #tryOpen(port: PortId, request: PortRequest): Socket | "EADDRINUSE" | "EADDRNOTAVAIL" | "EAFNOSUPPORT" {
-    const { family, local } = request;
-    const own = this.#interfaces.filter(({ address }) => address.family === family);
-    if (own.length === 0) return "EAFNOSUPPORT";
-    if (local !== undefined && !own.some(({ address }) => sameIp(address, local))) return "EADDRNOTAVAIL";
-    return this.#sockets.open(port, request);
-  }
-
-  #send(port: PortId, to: Address, bytes: Uint8Array, options: SendOptions | undefined): void {
-    const traffic = this.#traffic;
-    const socket = this.#sockets.get(port);
-    const from = socket === undefined ? undefined : this.#route(socket, to, options?.local);
-    const source = { ...(from?.address ?? anyAddress(to.family)), port: socket?.port ?? 0 };
-    const ttl = options?.ttl !== undefined && this.abilities.ttl ? options.ttl : defaultTtl;
-    const ecn = options?.ecn !== undefined && this.abilities.ecn ? options.ecn : 0;
-    const datagram = new Datagram(this, source, to, bytes, ttl, this.#topology.middle, ecn);
-    traffic.sent(datagram);
-    const fault = sendFault(socket, from, to);
-    if (fault === undefined) from?.send(datagram);
-    else traffic.drop(datagram, fault);
-  }
-
-  /** The interface that a datagram leaves by: that of the asked or bound address, else one whose network has `to`. */
-  #route(socket: Socket, to: Address, asked: Address | undefined): Interface | undefined {
-    const local = asked ?? socket.local;
-    if (local !== undefined) return this.#interfaces.find(({ address }) => sameIp(address, local));
-    let first: Interface | undefined;
-    for (const one of this.#interfaces) {
-      if (!one.isUp || one.address.family !== to.family) continue;
-      if (one.network.holds(to)) return one;
-      first ??= one;
-    }
-    return first;
+  #joined(head: Uint8Array, start: number): Uint8Array {
+    const bytes = this.#traffic.buffers.take(head.length + this.#inHand.length - start);
+    bytes.set(head);
+    bytes.set(this.#inHand.subarray(start), head.length);
+    return bytes;
   }
 
   #info(datagram: Datagram): DatagramInfo {
@@ -272,23 +216,6 @@ export class Node<Command, Event> implements Host, Happening {
     if (localAddress) return { local: datagram.target };
     return ecn ? { ecn: datagram.ecn } : noInfo;
   }
-}
-
-function sendFault(socket: Socket | undefined, from: Interface | undefined, to: Address): DropReason | undefined {
-  if (socket === undefined) return "port-closed";
-  if (socket.family !== to.family || to.port === 0) return "bad-address";
-  return from === undefined ? "no-interface" : undefined;
-}
-
-function anyAddress(family: 4 | 6): Address {
-  return family === 4 ? { family, ip: 0, port: 0 } : { family, ip: wildcard6, port: 0 };
-}
-
-function joined(head: Uint8Array, datagram: Uint8Array, start: number): Uint8Array {
-  const bytes = new Uint8Array(head.length + datagram.length - start);
-  bytes.set(head);
-  bytes.set(datagram.subarray(start), head.length);
-  return bytes;
 }
 
 /** A machine may lend the bytes in an event for the call only: the event gets a copy of them. */

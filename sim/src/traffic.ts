@@ -1,4 +1,5 @@
 /** What all parts of a world share: its time, what is going to happen, the rules between nodes, the log. */
+import { BufferPool } from "./buffer-pool.ts";
 import type { Datagram, Happening, Receiver, Station } from "./datagram.ts";
 import type { DatagramEntry, DropReason } from "./datagram-log.ts";
 import { EventQueue } from "./event-queue.ts";
@@ -18,6 +19,7 @@ export interface Watcher {
 export class Traffic {
   now = 0;
   readonly queue: EventQueue<Happening> = new EventQueue();
+  readonly buffers: BufferPool = new BufferPool();
   /** Machines that are being called; while it is not 0, deliveries wait in the queue. */
   callsUnderWay = 0;
   /** `undefined` when the log is switched off. */
@@ -50,8 +52,10 @@ export class Traffic {
   drop(datagram: Datagram, why: DropReason): void {
     if (datagram.entry !== undefined) datagram.entry.dropped = why;
     for (const watcher of this.watchers) watcher.dropped?.(datagram, why);
+    this.buffers.release(datagram.bytes);
   }
 
+  /** Its receiver has its bytes until it has called `buffers.release`. */
   delivered(datagram: Datagram, to: Station): void {
     const { entry } = datagram;
     if (entry !== undefined) {
@@ -77,7 +81,7 @@ export class Traffic {
   }
 
   #duplicate(datagram: Datagram, next: Receiver, at: number): void {
-    const copy = datagram.copy();
+    const copy = datagram.copy(this.buffers.copyOf(datagram.bytes));
     copy.next = next;
     this.#enter(copy, copy.origin.name);
     this.queue.push(at, copy);

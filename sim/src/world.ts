@@ -35,6 +35,7 @@ export interface NodeOptions<Command, Event> extends Place {
 export const worldEpochMs = 1_800_000_000_000;
 
 const hourMs = 3_600_000;
+const maxStepsAtOnce = 1_000_000;
 const wireTtl = 64;
 const allAbilities: Abilities = { ttl: true, dontFragment: true, ecn: true, localAddress: true };
 
@@ -45,6 +46,7 @@ export class World {
   readonly #prng: Prng;
   readonly #keepsEvents: boolean;
   readonly #nodes: Map<string, Station> = new Map();
+  #stepsAtOnce = 0;
   readonly #routers: Map<string, Router> = new Map();
 
   constructor(options: WorldOptions) {
@@ -139,7 +141,7 @@ export class World {
   /** Puts a datagram with any source address into the middle, as one who can forge addresses does. */
   forge(source: Address, target: Address, bytes: Uint8Array): void {
     const { middle } = this.#topology;
-    const datagram = new Datagram(forger, source, target, bytes.slice(), wireTtl, middle, 0);
+    const datagram = new Datagram(forger, source, target, this.#traffic.buffers.copyOf(bytes), wireTtl, middle, 0);
     this.#traffic.sent(datagram);
     middle.arrive(datagram);
   }
@@ -183,7 +185,12 @@ export class World {
     const { queue } = this.#traffic;
     const at = queue.nextAt();
     const happening: Happening | undefined = queue.pop();
-    if (at > this.#traffic.now) this.#traffic.now = at;
+    if (at > this.#traffic.now) {
+      this.#traffic.now = at;
+      this.#stepsAtOnce = 0;
+    } else if (++this.#stepsAtOnce > maxStepsAtOnce) {
+      throw new Error(`seed ${this.seed}: time stands still at ${at} ms; give lines a delay. ${this.waiting()}`);
+    }
     happening?.happen();
   }
 }

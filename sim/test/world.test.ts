@@ -354,6 +354,67 @@ test("a watcher sees each datagram sent, delivered or dropped, and each event", 
   ]);
 });
 
+test("a machine is never called inside its own call, even by a neighbour that answers in no time", () => {
+  const world = new World({ seed: 1 });
+  let depth = 0;
+  let deepest = 0;
+  const machine = new BareMachine(true);
+  const receive = machine.receive.bind(machine);
+  machine.receive = (now, port, from, bytes, info, out) => {
+    deepest = Math.max(deepest, ++depth);
+    receive(now, port, from, bytes, info, out);
+    depth--;
+  };
+  const [a, b] = [machine, new BareMachine(true)].map((one, i) =>
+    bareNode(world, `node ${i}`, { address: `192.0.2.${i + 1}`, machine: one }),
+  );
+  assert.ok(a !== undefined && b !== undefined);
+  b.onEvent(() => b.events.length > 50 && world.cut(a, b));
+  send(a, "192.0.2.2:5000");
+  world.run(2);
+  assert.equal(deepest, 1);
+  assert.ok(received(a).length > 40);
+});
+
+test("a world in which datagrams go to and fro in no time is stopped with a word, not waited for", () => {
+  const world = new World({ seed: 1, log: false, events: false });
+  const a = bareNode(world, "a", { address: "192.0.2.1", machine: new BareMachine(true) });
+  bareNode(world, "b", { address: "192.0.2.2", machine: new BareMachine(true) });
+  send(a, "192.0.2.2:5000");
+  assert.throws(() => world.run(1), /time stands still at 0 ms/);
+});
+
+test("a clock that is set is told to the machine, and a line that is changed is so from then on", () => {
+  const world = new World({ seed: 1 });
+  const home = world.nat("home", fullCone, { address: "198.51.100.7" });
+  const client = bareNode(world, "client", { behind: home, delayMs: 20 });
+  const server = bareNode(world, "server", { address: "192.0.2.1" });
+  client.shiftClock(5000);
+  assert.deepEqual(client.events.at(-1)?.event, { type: "clock", epochMs: worldEpochMs + 5000 });
+  home.line.change({ delayMs: 40, down: { lossRate: 1 } });
+  send(client, "192.0.2.1:5000");
+  world.run(50);
+  send(server, "198.51.100.7:5000");
+  world.run(100);
+  assert.deepEqual([receivedAt(server), drops(world)], [[40], ["lost"]]);
+});
+
+test("nodes behind one router have one line: another description of it is refused", () => {
+  const world = new World({ seed: 1 });
+  const home = world.nat("home", fullCone);
+  bareNode(world, "a", { behind: home, delayMs: 20 });
+  bareNode(world, "b", { behind: home, delayMs: 20 });
+  assert.throws(() => bareNode(world, "c", { behind: home, delayMs: 30 }), /router home has a line already/);
+});
+
+test("two nodes of one name, two of one address, and text that is no address are refused", () => {
+  const world = new World({ seed: 1 });
+  bareNode(world, "a", { address: "192.0.2.1" });
+  assert.throws(() => bareNode(world, "a", { address: "192.0.2.2" }), /a node a already/);
+  assert.throws(() => bareNode(world, "b", { address: "192.0.2.1" }), /192\.0\.2\.1 .*already/);
+  assert.throws(() => bareNode(world, "c", { address: "192.0.2" }), /"192\.0\.2" is no IP address/);
+});
+
 /** Two echoing nodes behind a NAT each, on bad lines, for a second. */
 function noisyWorld(seed: number, log = true): World {
   const world = new World({ seed, log });
