@@ -9,7 +9,7 @@ const global6 = info("2001:db8::20/64");
 
 test("addresses of all interfaces are told with their prefixes; loopback and IPv6 link-local are not", () => {
   const source = () => ({
-    lo: [info("127.0.0.1/8", true), info("::1/128", true)],
+    lo: [info("127.0.0.1/8", true), info("::1/128", true), info("10.255.255.254/32", true)],
     eth0: [lan, global6, info("fe80::1/64")],
     docker0: [info("172.17.0.1/16")],
     usb0: [info("169.254.3.4/16")],

@@ -145,12 +145,12 @@ test("a file that is damaged while the host runs is told, and the invites last r
   const good = await readFile(file, "utf8");
   const before = book.list();
   await running(async () => {
-    const fault = once(book, "fault");
+    const fault = once(book, "fault", deadline());
     await writePrivateFile(file, "{");
     const [error] = await fault;
     assert.equal(error.code, "KEY_FILE");
     assert.deepEqual(book.list(), before);
-    const change = once(book, "change");
+    const change = once(book, "change", deadline());
     await writePrivateFile(file, good);
     await change;
   });
@@ -242,9 +242,14 @@ async function openBook(t: TestContext, folder: string): Promise<InviteBook> {
   return book;
 }
 
+/** So that an event that never comes fails the test and does not hang it. */
+function deadline(): { signal: AbortSignal } {
+  return { signal: AbortSignal.timeout(20_000) };
+}
+
 /** Runs a change of the book in another process, until this process's book has heard of it. */
 async function changeElsewhere(book: InviteBook, folder: string, code: string): Promise<void> {
-  await running(() => Promise.all([once(book, "change"), inOtherProcess(folder, code)]));
+  await running(() => Promise.all([once(book, "change", deadline()), inOtherProcess(folder, code)]));
 }
 
 async function inOtherProcess(folder: string, code: string): Promise<void> {
