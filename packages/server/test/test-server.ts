@@ -77,8 +77,8 @@ export class TestServer {
   pass(ms: number): Sent[] {
     const end = this.now + ms;
     const sent: Sent[] = [];
-    for (let at = this.server.nextWake(); at <= end; at = this.server.nextWake()) {
-      this.now = Math.max(this.now, at);
+    for (let due = this.server.nextWake(); due <= end; due = this.server.nextWake()) {
+      this.now = Math.max(this.now, due);
       this.server.wake(this.now, this.#out);
       sent.push(...this.#take());
     }

@@ -1,0 +1,175 @@
+/** Runs the server on real sockets, with its state folder. */
+import { type Address, addressFromIpText, addressScope, addressText, ipText } from "@fractal-punch/machine";
+import { Driver } from "@fractal-punch/udp";
+import { nodePrimitives, systemRandom } from "@fractal-punch/udp/primitives";
+import {
+  type Access,
+  type Counters,
+  type Limits,
+  Server,
+  type ServerCommand,
+  type ServerEvent,
+  type Sizes,
+} from "./core/index.ts";
+import { defaultPort, defaultSecondPort, isWithoutIp6, listenPorts, portError } from "./listen-ports.ts";
+import { findPublicNames, named, type PublicNames } from "./public-names.ts";
+import { RevocationReader } from "./revocation-file.ts";
+import { writeServerFile } from "./server-file.ts";
+import { openStateFolder } from "./state-folder.ts";
+
+export interface ServeOptions {
+  /** Made where it is missing; `defaultStateFolder()` is where people expect it. */
+  readonly stateFolder: string;
+  /** IP addresses to listen on; all of the machine's when absent or empty. */
+  readonly listen?: readonly string[];
+  readonly port?: number;
+  /** The port that only tells a peer how its NAT maps; 3478 when absent, none when `null`. */
+  readonly secondPort?: number | null;
+  /** Names or addresses under which others reach the server; found out when absent or empty. */
+  readonly publicNames?: readonly string[];
+  readonly access?: Access;
+  readonly limits?: Partial<Limits>;
+  readonly onEvent: (event: ServeEvent) => void;
+}
+
+/** What the program hears: the machine's events, and those of what is around it. */
+export type ServeEvent =
+  | ServerEvent
+  /** The first start with this folder. */
+  | { readonly type: "secret-made"; readonly stateFolder: string }
+  | { readonly type: "without-ip6" }
+  /** At start, and when hosts that dialled the server taught it better. */
+  | ({ readonly type: "public-names" } & PublicNames)
+  /** Revocations cannot be read, or `server.json` cannot be written; the server goes on. */
+  | { readonly type: "state-fault"; readonly error: unknown };
+
+/**
+ * Starts a server; resolves when its main port is open. Rejects with a ServerError: STATE_FOLDER, SECRET, OPTION,
+ * PORT_IN_USE, PORT_DENIED or PORT.
+ */
+export async function serve(options: ServeOptions): Promise<RunningServer> {
+  const { onEvent, port = defaultPort, secondPort = defaultSecondPort } = options;
+  const ports = listenPorts(options.listen ?? [], port, secondPort ?? undefined);
+  const folder = await openStateFolder(options.stateFolder);
+  if (folder.isNew) onEvent({ type: "secret-made", stateFolder: folder.path });
+  const machine = new Server({
+    secret: folder.secret,
+    primitives: nodePrimitives,
+    random: systemRandom,
+    access: options.access ?? "tickets",
+    ports,
+    ...(options.limits && { limits: options.limits }),
+  });
+  const running = new RunningServer(machine, folder.path, onEvent);
+  try {
+    await running.start(options.publicNames ?? []);
+  } catch (error) {
+    await running.close();
+    throw error;
+  }
+  return running;
+}
+
+/** A server that runs, made by `serve`. */
+export class RunningServer {
+  readonly #machine: Server;
+  readonly #stateFolder: string;
+  readonly #onEvent: (event: ServeEvent) => void;
+  readonly #driver: Driver<ServerCommand, ServerEvent>;
+  readonly #revocations: RevocationReader;
+  readonly #listening: Address[] = [];
+  #fault: Error | undefined;
+  #publicNames: PublicNames = named([], "interface");
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(machine: Server, stateFolder: string, onEvent: (event: ServeEvent) => void) {
+    this.#machine = machine;
+    this.#stateFolder = stateFolder;
+    this.#onEvent = onEvent;
+    this.#driver = new Driver(machine, { onEvent: (event) => this.#hear(event) });
+    this.#revocations = new RevocationReader(stateFolder);
+  }
+
+  /** What the main port is bound to, one address for each socket. */
+  get listening(): readonly Address[] {
+    return this.#listening;
+  }
+
+  get publicNames(): PublicNames {
+    return this.#publicNames;
+  }
+
+  get counters(): Counters {
+    return this.#machine.counters;
+  }
+
+  get sizes(): Sizes {
+    return this.#machine.sizes;
+  }
+
+  async start(givenNames: readonly string[]): Promise<void> {
+    for (const revocation of await this.#revocations.read()) this.#driver.command({ type: "revoke", ...revocation });
+    // The driver opens ports, and tells of it, before `command` returns.
+    this.#driver.command({ type: "start" });
+    if (this.#fault !== undefined) throw this.#fault;
+    this.#revocations.watch(
+      (revocation) => this.#driver.command({ type: "revoke", ...revocation }),
+      (error) => this.#onEvent({ type: "state-fault", error }),
+    );
+    const families = [...new Set(this.#listening.map((address) => address.family))];
+    const found = await findPublicNames(givenNames, families);
+    if (!isGuess(found) || this.#publicNames.source !== "dialled") this.#learn(found);
+    await this.#writing;
+  }
+
+  /** Resolves when all sockets and files are closed. */
+  async close(): Promise<void> {
+    await this.#revocations.close();
+    await this.#driver.close();
+    await this.#writing;
+  }
+
+  #hear(event: ServerEvent): void {
+    switch (event.type) {
+      case "listening":
+        if (event.port.main) this.#listening.push(event.local);
+        break;
+      case "listen-failed":
+        if (isWithoutIp6(event.port, event.code)) {
+          if (event.port.main) this.#onEvent({ type: "without-ip6" });
+          return;
+        }
+        if (event.port.main) this.#fault ??= portError(event.port, event.code);
+        break;
+      case "public-address":
+        this.#hearDialled(event.address);
+        break;
+    }
+    this.#onEvent(event);
+  }
+
+  /**
+   * Hosts know better than private interfaces do, and nobody knows better than the operator and the cloud. Of each family
+   * the first host is believed, so that a later one cannot lead others astray.
+   */
+  #hearDialled(dialled: Address): void {
+    const { source, names } = this.#publicNames;
+    if (addressScope(dialled) !== "global" || (source !== "dialled" && !isGuess(this.#publicNames))) return;
+    const known = source === "dialled" ? names : [];
+    if (known.some((name) => addressFromIpText(name, 0)?.family === dialled.family)) return;
+    this.#learn(named([...known, ipText(dialled)], "dialled"));
+  }
+
+  #learn(publicNames: PublicNames): void {
+    this.#publicNames = publicNames;
+    this.#onEvent({ type: "public-names", ...publicNames });
+    const content = { publicNames: publicNames.names, listening: this.#listening.map(addressText) };
+    this.#writing = this.#writing
+      .then(() => writeServerFile(this.#stateFolder, content))
+      .catch((error: unknown) => this.#onEvent({ type: "state-fault", error }));
+  }
+}
+
+function isGuess({ source, arePrivate }: PublicNames): boolean {
+  return source === "interface" && arePrivate;
+}
