@@ -130,21 +130,13 @@ export class RunningServer {
   }
 
   #hear(event: ServerEvent): void {
-    switch (event.type) {
-      case "listening":
-        if (event.port.main) this.#listening.push(event.local);
-        break;
-      case "listen-failed":
-        if (isWithoutIp6(event.port, event.code)) {
-          if (event.port.main) this.#onEvent({ type: "without-ip6" });
-          return;
-        }
-        if (event.port.main) this.#fault ??= portError(event.port, event.code);
-        break;
-      case "public-address":
-        this.#hearDialled(event.address);
-        break;
+    if (event.type === "listening" && event.port.main) this.#listening.push(event.local);
+    if (event.type === "public-address") this.#hearDialled(event.address);
+    if (event.type === "listen-failed" && isWithoutIp6(event.port, event.code)) {
+      if (event.port.main) this.#onEvent({ type: "without-ip6" });
+      return;
     }
+    if (event.type === "listen-failed" && event.port.main) this.#fault ??= portError(event.port, event.code);
     this.#onEvent(event);
   }
 
