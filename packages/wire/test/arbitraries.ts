@@ -52,7 +52,7 @@ const candidate: fc.Arbitrary<Candidate> = fc.record(
 export const candidates: fc.Arbitrary<Candidate[]> = fc.array(candidate, { maxLength: maxCandidates, size: "max" });
 
 const mapping = fc.constantFrom("unknown" as const, "none" as const, "stable" as const, "varying" as const);
-export const profile: fc.Arbitrary<NatProfile> = fc.record({ v4: mapping, v6: mapping }, { noNullPrototype: true });
+const profile: fc.Arbitrary<NatProfile> = fc.record({ v4: mapping, v6: mapping }, { noNullPrototype: true });
 
 export const username: fc.Arbitrary<string> = fc
   .tuple(fc.integer({ min: 1, max: 999_999_999_999 }), bytesOf(32), fc.stringMatching(/^[a-z0-9-]{1,32}$/), fc.nat(2))

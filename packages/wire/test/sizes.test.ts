@@ -16,9 +16,11 @@ import {
   encodeFrame,
   encodeIntroduction,
   encodeNoChannel,
+  encodeRefresh,
   encodeRefusal,
   encodeRegister,
   encodeRegisterAsk,
+  encodeRegistered,
   encodeReport,
   encodeSecondPacket,
   encodeSecondPayload,
@@ -102,6 +104,21 @@ test("a first Register is 200 bytes, and a refusal with nonce, key and a reason 
   assert.equal(encodeRegisterAsk(new StunBuilder(), transactionId, hostKey).length, 200);
   const refusal = { code: ErrorCode.unauthenticated, reason: "r".repeat(96), nonce, serverKey: hostKey };
   assert.equal(encodeRefusal(new StunBuilder(), Method.register, transactionId, refusal).length, 200);
+});
+
+test("a refresh has room for its answers, a refusal of 20 letters among them", () => {
+  const registration = { hostKey, instance: new Uint8Array(8), sequence: 1 };
+  assert.equal(encodeRefresh(new StunBuilder(), transactionId, registration, signature).length, 124);
+  const refusal = { code: ErrorCode.unauthenticated, reason: "r".repeat(20), nonce, serverKey: hostKey };
+  assert.equal(encodeRefusal(new StunBuilder(), Method.register, transactionId, refusal).length, 124);
+  const registered = { mapped: ip6, lifetimeSeconds: 180, timeMs: 1, epoch: new Uint8Array(8) };
+  assert.equal(encodeRegistered(new StunBuilder(), transactionId, registered, signature).length, 120);
+});
+
+test("a Connect that proves an address is never smaller than its answer", () => {
+  const username = clientUsername(1_000_000_000, hostIdText(hostKey));
+  const proof = encodeConnect(new StunBuilder(), transactionId, { username, timeMs: 1, nonce }, signature);
+  assert.equal(proof.length, 184);
 });
 
 test("a Register with proof is at most 272 bytes", () => {
