@@ -130,6 +130,9 @@ export class Client implements Machine<PeerCommand, PeerEvent>, ConnectingOwner,
         this.#own.interfaces = command.interfaces;
         if (this.#connected) this.#networkChanged(now, out);
         return;
+      case "servers":
+        this.#moveServer(now, command.servers, out);
+        return;
       case "send":
         if (this.#connected) this.#session.send(now, command.data, out);
         return;
@@ -202,8 +205,9 @@ export class Client implements Machine<PeerCommand, PeerEvent>, ConnectingOwner,
     this.#reconnect(now, out);
   }
 
-  serverSilent(): void {
-    // The relayed path's own probes tell more, and sooner.
+  serverSilent(_now: number, _link: ServerLink, out: Out): void {
+    // The relayed path's own probes tell more, and sooner; but the server may have moved, which only its name tells.
+    out.emit({ type: "unreachable" });
   }
 
   // SessionOwner
@@ -321,6 +325,17 @@ export class Client implements Machine<PeerCommand, PeerEvent>, ConnectingOwner,
     if (!this.#connected || this.#connecting?.waiting) return;
     this.#connecting?.stop();
     this.#opening = undefined;
+    this.#connect(now, out);
+  }
+
+  #moveServer(now: number, servers: readonly Address[], out: Out): void {
+    let moved = false;
+    for (const link of this.#links.values()) {
+      const server = servers.find(({ family }) => family === link.family);
+      if (server && link.moveTo(server)) moved = true;
+    }
+    if (!moved || !this.#connected) return;
+    this.#connecting?.stop();
     this.#connect(now, out);
   }
 

@@ -45,9 +45,14 @@ export type SessionEvent =
       readonly byPeer: boolean;
     };
 
+/** The server does not answer. */
+export interface UnreachableEvent {
+  readonly type: "unreachable";
+}
+
 export type HostEvent =
+  | UnreachableEvent
   | { readonly type: "registered"; readonly mapped: Address }
-  | { readonly type: "unreachable" }
   /** The server ended or refused the registration for good: 460-463, 466. The host has stopped. */
   | { readonly type: "ended"; readonly code: ErrorCode }
   | {
@@ -65,6 +70,7 @@ export type ConnectFailure =
   | { readonly kind: "host-refused"; readonly refusal: HostRefusal };
 
 export type ClientEvent =
+  | UnreachableEvent
   | { readonly type: "connected"; readonly session: number; readonly earlyDataTaken: boolean }
   | { readonly type: "failed"; readonly failure: ConnectFailure };
 
@@ -80,6 +86,8 @@ export interface InterfaceAddress {
 export type PeerCommand =
   | { readonly type: "start" }
   | { readonly type: "interfaces"; readonly interfaces: readonly InterfaceAddress[] }
+  /** The server's addresses are others now, at most one for each family. */
+  | { readonly type: "servers"; readonly servers: readonly Address[] }
   /** At most `maxDatagramBytes`; dropped where there is no session of that number, or no path. */
   | { readonly type: "send"; readonly session: number; readonly data: Uint8Array }
   | { readonly type: "close"; readonly session: number; readonly reason: CloseReason }

@@ -149,6 +149,9 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
       case "interfaces":
         this.#interfacesChanged(now, command.interfaces, out);
         return;
+      case "servers":
+        this.#moveServer(now, command.servers, out);
+        return;
       case "invites":
         this.#setInvites(now, command.invites, out);
         return;
@@ -296,7 +299,7 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
   }
 
   #stop(now: number, out: Out): void {
-    for (const { session } of [...this.#guests.all()]) session.close(now, "shutting-down", out);
+    for (const { session } of this.#guests.all()) session.close(now, "shutting-down", out);
     for (const registration of this.#registrations.values()) registration.stop();
     for (const [port, link] of this.#links) {
       link.close();
@@ -312,9 +315,16 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
     for (const { session } of this.#guests.all()) session.beginRound(now, out);
   }
 
+  #moveServer(now: number, servers: readonly Address[], out: Out): void {
+    for (const [port, link] of this.#links) {
+      const server = servers.find(({ family }) => family === link.family);
+      if (server && link.moveTo(server)) this.#registrations.get(port)?.restart(now, out);
+    }
+  }
+
   #setInvites(now: number, invites: readonly IssuedInvite[], out: Out): void {
     this.#invites = invites;
-    for (const { session, inviteId } of [...this.#guests.all()]) {
+    for (const { session, inviteId } of this.#guests.all()) {
       const invite = this.#findInvite(inviteId);
       if (!invite || invite.revoked) session.close(now, "revoked", out);
     }

@@ -109,6 +109,13 @@ export class Registration implements Sleeper {
     if (this.#request === undefined) this.start(now, out);
   }
 
+  /** Begins anew, with a server that knows nothing of this host. */
+  restart(now: number, out: Out): void {
+    this.registered = false;
+    this.key = undefined;
+    this.start(now, out);
+  }
+
   stop(): void {
     this.#request?.stop();
     this.#request = undefined;

@@ -12,14 +12,14 @@ export function sameRoute(a: Route, b: Route): boolean {
   return channelOfRoute(a) === channelOfRoute(b);
 }
 
-/** Sends `framed` from byte 4 on; the four bytes before it are room for the channel's header. */
-export function sendOn(route: Route, framed: Uint8Array, out: Out): void {
+/** Sends `packet` from byte 4 on; the four bytes before are room for the channel's header. */
+export function sendOn(route: Route, packet: Uint8Array, out: Out): void {
   if (route.kind === "direct") {
-    out.send(route.port, route.remote, framed.subarray(channelHeaderBytes));
+    out.send(route.port, route.remote, packet.subarray(channelHeaderBytes));
     return;
   }
-  writeChannelHeader(framed, route.channel, framed.length - channelHeaderBytes);
-  out.send(route.port, route.remote, framed);
+  writeChannelHeader(packet, route.channel, packet.length - channelHeaderBytes);
+  out.send(route.port, route.remote, packet);
 }
 
 /** The packet behind room for a channel's header. */

@@ -43,12 +43,12 @@ export type LinkRequest = Omit<TransactionRequest, "port" | "to" | "timeoutMs"> 
 
 export class ServerLink implements Sleeper {
   readonly port: PortId;
-  readonly server: Address;
   /** The socket's own address, once it is open. */
   local: Address | undefined;
   /** As the server sees the socket. */
   mapped: Address | undefined;
   rttMs: number | undefined;
+  #server: Address;
   #secondMapped: Address | undefined;
   #epoch: string | undefined;
   readonly #context: PeerContext;
@@ -60,12 +60,28 @@ export class ServerLink implements Sleeper {
     this.#context = context;
     this.#owner = owner;
     this.port = port;
-    this.server = server;
+    this.#server = server;
     this.#keepalive = context.deadlines.create(this, "keepalive");
   }
 
+  get server(): Address {
+    return this.#server;
+  }
+
   get family(): 4 | 6 {
-    return this.server.family;
+    return this.#server.family;
+  }
+
+  /** The server is at another address now; all that was known of it is void. False when it is the same. */
+  moveTo(server: Address): boolean {
+    if (sameAddress(server, this.#server)) return false;
+    this.close();
+    this.#server = server;
+    this.mapped = undefined;
+    this.rttMs = undefined;
+    this.#secondMapped = undefined;
+    this.#epoch = undefined;
+    return true;
   }
 
   opened(local: Address): void {

@@ -1,0 +1,206 @@
+/** A session, as applications see it. */
+import { EventEmitter } from "node:events";
+import { type Address, addressText } from "@fractal-punch/machine";
+import { maxDatagramBytes, type VerdictReason } from "@fractal-punch/wire";
+import { adviceFor } from "./advice.ts";
+import type { SessionEvent, SessionStatus } from "./core/events.ts";
+import { PunchError } from "./errors.ts";
+import { MessageQueue } from "./message-queue.ts";
+
+export type PathKind = "relayed" | "direct";
+
+export interface PathInfo {
+  readonly kind: PathKind;
+  /** This end's address and port, as text. */
+  readonly local: string;
+  /** The other end's address and port when direct, the server's when relayed. */
+  readonly remote: string;
+  /** The round trip, in ms, once it was measured. */
+  readonly rttMs?: number;
+}
+
+export interface Verdict {
+  readonly path: PathKind;
+  /** Why, in one word. */
+  readonly reason: VerdictReason;
+  /** What it means and what can be done, in a sentence or two. */
+  readonly advice: string;
+  readonly tried: readonly TriedAddress[];
+}
+
+export interface TriedAddress {
+  /** RFC 8445's kind of candidate, or "relayed". */
+  readonly kind: string;
+  readonly address: string;
+  readonly result: string;
+  readonly rttMs?: number;
+}
+
+export interface MessageInfo {
+  /** The path that the datagram came by. */
+  readonly path: PathKind;
+  /** Early data: it may have been sent twice. */
+  readonly early: boolean;
+}
+
+export interface Counts {
+  sentDatagrams: number;
+  sentBytes: number;
+  receivedDatagrams: number;
+  receivedBytes: number;
+}
+
+/** What a connection needs of the machine that holds its session. */
+export interface Wiring {
+  send(data: Uint8Array): void;
+  /** Says goodbye and lets go; resolves when that is done. */
+  close(): Promise<void>;
+  status(): SessionStatus | undefined;
+}
+
+export interface ConnectionDetails {
+  readonly peer: string;
+  readonly invite?: { readonly id: string; readonly name?: string };
+  readonly earlyDataTaken?: boolean;
+}
+
+interface ConnectionEvents {
+  message: [data: Uint8Array, info: MessageInfo];
+  path: [path: PathInfo];
+  close: [error?: PunchError];
+  newListener: [name: string | symbol];
+}
+
+const encoder = new TextEncoder();
+
+/**
+ * An encrypted session with one peer. Emits `message` for each datagram (what came before the first listener is given to
+ * it), `path` when the path changes, and `close`, with an error unless either end closed it.
+ */
+export class Connection extends EventEmitter<ConnectionEvents> {
+  /** The other peer's public key as text: a host id, or a client's key. */
+  readonly peer: string;
+  /** On the host's side: the invite that the client came with. */
+  readonly invite?: { readonly id: string; readonly name?: string };
+  /** On the client's side: whether the host took the early data. */
+  readonly earlyDataTaken?: boolean;
+  /** The largest datagram that `send` takes. */
+  readonly maxDatagramBytes: number = maxDatagramBytes;
+  readonly counts: Counts = { sentDatagrams: 0, sentBytes: 0, receivedDatagrams: 0, receivedBytes: 0 };
+  readonly #wiring: Wiring;
+  readonly #queue = new MessageQueue<MessageInfo>();
+  #lastStatus: SessionStatus | undefined;
+  #iterating = false;
+  #closed = false;
+  #closing: Promise<void> | undefined;
+
+  /** Made by `connect` and `listen`. */
+  constructor(wiring: Wiring, details: ConnectionDetails) {
+    super();
+    this.#wiring = wiring;
+    this.peer = details.peer;
+    if (details.invite) this.invite = details.invite;
+    if (details.earlyDataTaken !== undefined) this.earlyDataTaken = details.earlyDataTaken;
+    this.on("newListener", (name) => {
+      if (name === "message" && this.listenerCount("message") === 0) queueMicrotask(() => this.#flush());
+    });
+  }
+
+  /**
+   * Sends one datagram; like UDP, it may be lost or overtaken. Text is sent as UTF-8. Throws `PunchError`: TOO_LARGE above
+   * `maxDatagramBytes`, CLOSED after the end.
+   */
+  send(data: Uint8Array | string): void {
+    const bytes = bytesOf(data);
+    if (this.#closed) throw new PunchError("CLOSED");
+    if (bytes.length > maxDatagramBytes) {
+      const message = `The datagram has ${bytes.length} bytes, and the path takes at most ${maxDatagramBytes}. Send it in pieces.`;
+      throw new PunchError("TOO_LARGE", message);
+    }
+    this.counts.sentDatagrams++;
+    this.counts.sentBytes += bytes.length;
+    this.#wiring.send(bytes);
+  }
+
+  /** The datagrams as they come, until the session ends. At most 1,024 wait; then the oldest are dropped. */
+  get messages(): AsyncIterable<Uint8Array> {
+    this.#iterating = true;
+    return this.#queue;
+  }
+
+  get path(): PathInfo {
+    const path = this.#status?.path;
+    const { kind = "relayed", local, remote, rttMs } = path ?? {};
+    return { kind, local: textOf(local), remote: textOf(remote), ...(rttMs !== undefined && { rttMs }) };
+  }
+
+  /** Why the session is direct, or relayed: what was tried, what came of it, what can be done. */
+  get verdict(): Verdict {
+    const { reason = "trying", tried = [] } = this.#status ?? {};
+    return {
+      path: this.path.kind,
+      reason,
+      advice: adviceFor(reason),
+      tried: tried.map(({ kind, address, result, rttMs }) => ({
+        kind,
+        address: addressText(address),
+        result,
+        ...(rttMs !== undefined && { rttMs }),
+      })),
+    };
+  }
+
+  /** Ends the session at both ends; resolves when this end has let go. */
+  close(): Promise<void> {
+    this.#closing ??= this.#wiring.close();
+    return this.#closing;
+  }
+
+  /** Takes an event of this session (called by `connect` and `listen`). */
+  take(event: SessionEvent): void {
+    switch (event.type) {
+      case "data":
+        this.#receive(event.data, { path: event.via, early: event.early });
+        return;
+      case "path":
+        this.emit("path", this.path);
+        return;
+      case "closed":
+        this.#end(event.reason === "lost" ? new PunchError("PATH_LOST") : undefined);
+    }
+  }
+
+  get #status(): SessionStatus | undefined {
+    if (!this.#closed) this.#lastStatus = this.#wiring.status() ?? this.#lastStatus;
+    return this.#lastStatus;
+  }
+
+  #receive(data: Uint8Array, info: MessageInfo): void {
+    this.counts.receivedDatagrams++;
+    this.counts.receivedBytes += data.length;
+    const heard = this.emit("message", data, info);
+    if (!heard || this.#iterating) this.#queue.push({ data, info });
+  }
+
+  /** What came before anybody listened goes to the first listener, unless `messages` is being read. */
+  #flush(): void {
+    if (this.#iterating) return;
+    for (const { data, info } of this.#queue.drain()) this.emit("message", data, info);
+  }
+
+  #end(error: PunchError | undefined): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#queue.end();
+    this.emit("close", error);
+  }
+}
+
+/** Early data and datagrams given as text. */
+export function bytesOf(data: Uint8Array | string): Uint8Array {
+  return typeof data === "string" ? encoder.encode(data) : data;
+}
+
+function textOf(address: Address | undefined): string {
+  return address ? addressText(address) : "";
+}

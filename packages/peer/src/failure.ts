@@ -1,0 +1,68 @@
+/** From what the machines say to the errors that people get. */
+import { ErrorCode, type HostRefusal, type Ticket, ticketScope } from "@fractal-punch/wire";
+import type { ConnectFailure } from "./core/events.ts";
+import { PunchError, type PunchErrorCode } from "./errors.ts";
+
+const codesOfServer: Partial<Record<ErrorCode, PunchErrorCode>> = {
+  [ErrorCode.ticketWrong]: "TICKET_WRONG",
+  [ErrorCode.ticketExpired]: "TICKET_EXPIRED",
+  [ErrorCode.ticketRevoked]: "TICKET_REVOKED",
+  [ErrorCode.ticketScope]: "TICKET_SCOPE",
+  [ErrorCode.timeOff]: "CLOCK_OFF",
+  [ErrorCode.hostNotRegistered]: "HOST_NOT_FOUND",
+  [ErrorCode.replaced]: "REPLACED",
+  [ErrorCode.limitReached]: "SERVER_FULL",
+  [ErrorCode.serverFull]: "SERVER_FULL",
+};
+
+const codesOfHost: Record<HostRefusal, PunchErrorCode> = {
+  "unknown-invite": "INVITE_UNKNOWN",
+  "invite-ended": "INVITE_REVOKED",
+  "time-off": "CLOCK_OFF",
+  "host-full": "HOST_FULL",
+  version: "VERSION",
+};
+
+/** A refusal by the server. */
+export function serverRefusal(code: ErrorCode, server: string): PunchError {
+  const known = codesOfServer[code];
+  if (known) return new PunchError(known);
+  return new PunchError(
+    "VERSION",
+    `The server ${server} answered with error ${code}. Perhaps it is of another version.`,
+  );
+}
+
+/** Why `connect` came to nothing. */
+export function connectError(failure: ConnectFailure, server: string, ticket: Ticket): PunchError {
+  switch (failure.kind) {
+    case "server-unreachable":
+      return unreachable(server);
+    case "host-silent":
+      return new PunchError("HOST_SILENT");
+    case "refused":
+      // To who holds an invite, its ticket is a part of it.
+      return failure.code === ErrorCode.ticketExpired
+        ? new PunchError("INVITE_EXPIRED")
+        : serverRefusal(failure.code, server);
+    case "host-refused": {
+      const ended = failure.refusal === "invite-ended" && hasExpired(ticket);
+      return new PunchError(ended ? "INVITE_EXPIRED" : codesOfHost[failure.refusal]);
+    }
+  }
+}
+
+export function unreachable(server: string): PunchError {
+  const message = `The server ${server} does not answer. Check that it runs, and that its UDP port can be reached from here.`;
+  return new PunchError("SERVER_UNREACHABLE", message);
+}
+
+/** When a ticket ends by its username, in ms since 1970; `undefined` when it names no host and no client. */
+export function ticketEndsAtMs(ticket: Ticket): number | undefined {
+  const scope = ticketScope(ticket.username);
+  return scope && scope.expirySeconds * 1000;
+}
+
+function hasExpired(ticket: Ticket): boolean {
+  return (ticketEndsAtMs(ticket) ?? Infinity) <= Date.now();
+}
