@@ -199,7 +199,7 @@ test("only the numbers of session channels are channels", () => {
 
 test("addresses of an unknown family, a wrong length or an IPv4-mapped form are left out", () => {
   const builder = begun();
-  for (const value of ["0003000000000000", "00010000000000", "000200000000000000", ""])
+  for (const value of ["0003000000000000", "00010000000000", "0001000000000000ff", "000200000000000000", ""])
     builder.attribute(Attribute.xorPeerAddress, Buffer.from(value, "hex"));
   builder.xorAddress(Attribute.xorPeerAddress, {
     family: 6,
@@ -258,6 +258,13 @@ test("what a builder pads has exactly the size that was asked for", () => {
       },
     ),
   );
+});
+
+test("padding stops exactly where there is no room for another attribute", () => {
+  for (let bytes = 0; bytes <= 200; bytes += 4) {
+    const padded = begun().attribute(Attribute.epoch, new Uint8Array(bytes)).pad(200, 8).fingerprint().bytes();
+    assert.equal(padded.length, Math.max(200, 20 + 4 + bytes + 8), `${bytes}`);
+  }
 });
 
 test("a builder refuses to write more than a datagram holds", () => {

@@ -111,7 +111,7 @@ test("a refresh has room for its answers, a refusal of 20 letters among them", (
   assert.equal(encodeRefresh(new StunBuilder(), transactionId, registration, signature).length, 124);
   const refusal = { code: ErrorCode.unauthenticated, reason: "r".repeat(20), nonce, serverKey: hostKey };
   assert.equal(encodeRefusal(new StunBuilder(), Method.register, transactionId, refusal).length, 124);
-  const registered = { mapped: ip6, lifetimeSeconds: 180, timeMs: 1, epoch: new Uint8Array(8) };
+  const registered = { mapped: ip6, lifetimeSeconds: 150, timeMs: 1, epoch: new Uint8Array(8) };
   assert.equal(encodeRegistered(new StunBuilder(), transactionId, registered, signature).length, 120);
 });
 
