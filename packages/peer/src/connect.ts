@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { addressText } from "@fractal-punch/machine";
 import { Driver } from "@fractal-punch/udp";
 import { systemRandom } from "@fractal-punch/udp/primitives";
-import { hostIdText, type Invite, inviteFromText, maxEarlyDataBytes } from "@fractal-punch/wire";
-import { bytesOf, Connection } from "./connection.ts";
+import { hostIdText, type Invite, inviteFromText } from "@fractal-punch/wire";
+import { assertSendable, bytesOf, Connection } from "./connection.ts";
 import { Client, clientSession } from "./core/client.ts";
 import type { PeerCommand, PeerEvent } from "./core/events.ts";
 import { PunchError, type PunchErrorCode } from "./errors.ts";
@@ -18,7 +18,10 @@ import { loadPrimitives } from "./node/sodium.ts";
 export interface ConnectOptions {
   /** Ends the attempt (ABORTED) and, later, the connection. */
   readonly signal?: AbortSignal;
-  /** Sent within the first message, so that it saves a round trip; at most 600 bytes, may reach the host twice. */
+  /**
+   * The first datagram. Up to 600 bytes travel inside the first message and save a round trip, if the host takes early
+   * data; such a datagram may reach the host twice. Otherwise it is sent as soon as the session is there.
+   */
   readonly earlyData?: Uint8Array | string;
   /** Where this client's key is kept; the user's config folder when absent. */
   readonly folder?: string;
@@ -161,9 +164,8 @@ function readInvite(text: string): Invite {
 
 function readEarlyData(data: Uint8Array | string | undefined): Uint8Array | undefined {
   const bytes = data === undefined ? undefined : bytesOf(data);
-  if (bytes === undefined || bytes.length <= maxEarlyDataBytes) return bytes;
-  const message = `The early data has ${bytes.length} bytes; at most ${maxEarlyDataBytes} fit into the first message.`;
-  throw new PunchError("TOO_LARGE", message);
+  if (bytes !== undefined) assertSendable(bytes);
+  return bytes;
 }
 
 /** The first of the invite's servers that resolves. */

@@ -113,10 +113,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   send(data: Uint8Array | string): void {
     const bytes = bytesOf(data);
     if (this.#closed) throw new PunchError("CLOSED");
-    if (bytes.length > maxDatagramBytes) {
-      const message = `The datagram has ${bytes.length} bytes, and the path takes at most ${maxDatagramBytes}. Send it in pieces.`;
-      throw new PunchError("TOO_LARGE", message);
-    }
+    assertSendable(bytes);
     this.counts.sentDatagrams++;
     this.counts.sentBytes += bytes.length;
     this.#wiring.send(bytes);
@@ -199,6 +196,13 @@ export class Connection extends EventEmitter<ConnectionEvents> {
 /** Early data and datagrams given as text. */
 export function bytesOf(data: Uint8Array | string): Uint8Array {
   return typeof data === "string" ? encoder.encode(data) : data;
+}
+
+/** Throws TOO_LARGE, with the limit, for a datagram that no path takes. */
+export function assertSendable(bytes: Uint8Array): void {
+  if (bytes.length <= maxDatagramBytes) return;
+  const message = `The datagram has ${bytes.length} bytes, and the path takes at most ${maxDatagramBytes}. Send it in pieces.`;
+  throw new PunchError("TOO_LARGE", message);
 }
 
 function textOf(address: Address | undefined): string {

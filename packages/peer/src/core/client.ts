@@ -20,6 +20,7 @@ import {
   encodeReport,
   MessageClass,
   Method,
+  maxEarlyDataBytes,
   type NatProfile,
   StunBuilder,
   StunMessage,
@@ -51,7 +52,10 @@ export interface ClientOptions {
   readonly servers: readonly Address[];
   /** The server's second port. */
   readonly secondPort: number;
-  /** At most `maxEarlyDataBytes`. */
+  /**
+   * The application's first datagram, at most `maxDatagramBytes`. It goes inside the first message when it has at most
+   * `maxEarlyDataBytes`; what the host does not take is sent again as data.
+   */
   readonly earlyData?: Uint8Array;
 }
 
@@ -372,6 +376,8 @@ export class Client implements Machine<PeerCommand, PeerEvent>, ConnectingOwner,
     session.establish(now, keys, out);
     this.probeNamed(now, session, out);
     this.#hostAnswered();
+    const { earlyData } = this.#options;
+    if (!again && earlyData && !payload.earlyDataTaken) session.send(now, earlyData, out);
   }
 
   #hostAnswered(): void {
@@ -395,7 +401,7 @@ export class Client implements Machine<PeerCommand, PeerEvent>, ConnectingOwner,
       timeMs: this.#context.clock.serverMs(now),
       profile: this.ownProfile(),
       candidates: this.ownCandidates(),
-      earlyData: this.#connected ? undefined : earlyData,
+      earlyData: this.#connected || (earlyData?.length ?? 0) > maxEarlyDataBytes ? undefined : earlyData,
       continues: this.#session.keys.current?.remoteIndex,
     });
   }
