@@ -289,7 +289,7 @@ export class Client implements Machine<PeerCommand, PeerEvent>, ConnectingOwner,
   // Inputs
 
   #start(now: number, out: Out): void {
-    this.#session.startedAtMs = now;
+    this.#session.begin(now);
     for (const [index, server] of this.#options.servers.entries()) {
       const port = index + 1;
       this.#links.set(port, new ServerLink(this.#context, this, port, server));
@@ -312,7 +312,11 @@ export class Client implements Machine<PeerCommand, PeerEvent>, ConnectingOwner,
 
   /** Once every socket is open or will not be: the candidates are known, so the first message can be written. */
   #portSettled(now: number, out: Out): void {
-    if (--this.#awaitedPorts > 0) return;
+    if (--this.#awaitedPorts > 0 || this.#session.closed) return;
+    if (this.#links.size === 0) {
+      this.connectFailed(now, { kind: "server-unreachable" }, out);
+      return;
+    }
     this.#connect(now, out);
     for (const link of this.#links.values()) link.profile(now, this.#options.secondPort, out);
   }

@@ -77,6 +77,8 @@ export class Session implements Sleeper {
   #lastPath: Path | undefined;
   #lastReason: VerdictReason = "trying";
   #probeId = 0;
+  /** The other end's round that was answered last; its repeats are answered too, but start nothing. */
+  #answeredRound: number | undefined;
   #closed = false;
   readonly #context: PeerContext;
   readonly #owner: SessionOwner;
@@ -101,6 +103,13 @@ export class Session implements Sleeper {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** The session begins now, though it may have been made before. */
+  begin(now: number): void {
+    this.startedAtMs = now;
+    this.#lastHeardAtMs = now;
+    this.#lastDataAtMs = now;
   }
 
   /** First keys, or new ones after a full Connect that went on with this session. */
@@ -313,7 +322,8 @@ export class Session implements Sleeper {
     this.#owner.probeNamed(now, this, out);
     if (!frame.answer) {
       this.sendFrame(now, this.#candidatesFrame(frame.round, true), out);
-      this.tryPaths(now, out);
+      if (this.#answeredRound !== frame.round) this.tryPaths(now, out);
+      this.#answeredRound = frame.round;
     } else if (this.rounds.answered(frame.round)) {
       this.tryPaths(now, out);
     }
