@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Lab } from "./lab.ts";
 import { runIn } from "./namespace.ts";
@@ -9,7 +10,13 @@ const serverPort = 48_800;
 
 /** `fractal-punch serve`; fulfilled when it listens. Its state stays on the machine from one start to the next. */
 export async function serve(lab: Lab, server: LabNode): Promise<LabProcess> {
-  const process = start(lab, server, ["serve", ...[...server.addresses.values()].flatMap((ip) => ["--public", ip])]);
+  const process = start(lab, server, [
+    "serve",
+    "--public",
+    ...server.addresses.values(),
+    "--state",
+    stateFolder(server),
+  ]);
   await process.next(({ event }) => event === "listening");
   return process;
 }
@@ -26,7 +33,8 @@ export async function offer(
   host: LabNode,
   what: readonly string[] = ["--echo"],
 ): Promise<RunningHost> {
-  const ticket = runIn(server.namespace, process.execPath, [command, "ticket", "lab"]).trim();
+  const minting = [command, "ticket", "lab", "--state", stateFolder(server)];
+  const ticket = runIn(server.namespace, process.execPath, minting).trim();
   const running = start(lab, host, ["host", "--server", serverAddress(server), "--ticket", ticket, ...what]);
   const invite = textIn(await running.next(({ event }) => event === "registered"), "invite");
   return { process: running, invite };
@@ -46,6 +54,10 @@ export async function connect(lab: Lab, client: LabNode, invite: string, udp: st
 
 function start(lab: Lab, node: LabNode, args: readonly string[]): LabProcess {
   return lab.start(node, process.execPath, [command, ...args, "--json"]);
+}
+
+function stateFolder(server: LabNode): string {
+  return join(server.namespace.folder, "state");
 }
 
 function serverAddress({ namespace, addresses }: LabNode): string {

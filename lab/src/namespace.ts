@@ -33,13 +33,18 @@ export function closeNamespace(namespace: Namespace): void {
 
 /** Runs a program to its end and returns what it printed; throws with its error output when it fails. */
 export function runIn(namespace: Namespace, program: string, args: readonly string[], input = ""): string {
-  return run("ip", ["netns", "exec", namespace.name, program, ...args], input);
+  return run("ip", ["netns", "exec", namespace.name, program, ...args], input, environment(namespace));
 }
 
 /** Starts a program with an environment of its own. `ip` becomes the program, so the child's pid is the program's. */
 export function spawnIn(namespace: Namespace, program: string, args: readonly string[]): ChildProcess {
-  const env = { PATH: process.env["PATH"], HOME: namespace.folder };
-  return spawn("ip", ["netns", "exec", namespace.name, program, ...args], { cwd: namespace.folder, env });
+  const options = { cwd: namespace.folder, env: environment(namespace) };
+  return spawn("ip", ["netns", "exec", namespace.name, program, ...args], options);
+}
+
+/** Nothing of the user who runs the lab but where programs are. */
+function environment({ folder }: Namespace): NodeJS.ProcessEnv {
+  return { PATH: process.env["PATH"], HOME: folder };
 }
 
 /** Lines of `ip -batch` inside the namespace: `link`, `addr` and `route` commands. */
@@ -100,8 +105,8 @@ function removeNamespace(name: string): void {
   spawnSync("ip", ["netns", "delete", name]);
 }
 
-function run(program: string, args: readonly string[], input = ""): string {
-  const result = spawnSync(program, args, { input, encoding: "utf8" });
+function run(program: string, args: readonly string[], input = "", env = process.env): string {
+  const result = spawnSync(program, args, { input, env, encoding: "utf8" });
   if (result.status === 0) return result.stdout;
   const reason = result.error?.message ?? `${result.stderr}${result.stdout}`.trim();
   throw new Error(`${program} ${args.join(" ")} failed: ${reason}${input === "" ? "" : `\nits input was:\n${input}`}`);
