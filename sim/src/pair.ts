@@ -9,9 +9,10 @@ import {
   type IssuedInvite,
   type PeerCommand,
   type PeerEvent,
+  type SessionStatus,
 } from "@fractal-punch/peer/core";
 import { loadPrimitives } from "@fractal-punch/peer/sodium";
-import { type Limits, Server, type ServerCommand, type ServerEvent } from "@fractal-punch/server/core";
+import { type Limits, Server, type ServerCommand, type ServerEvent, type Sizes } from "@fractal-punch/server/core";
 import {
   asciiBytes,
   asciiText,
@@ -26,13 +27,14 @@ import type { RouterBehaviour } from "./nat-behaviour.ts";
 import type { LineOptions } from "./network.ts";
 import type { Node } from "./node.ts";
 import type { Router } from "./router.ts";
+import type { Place } from "./topology.ts";
 import { World, worldEpochMs } from "./world.ts";
 
 const { primitives } = await loadPrimitives();
 
 export interface EndOptions extends LineOptions {
-  /** The router that the end is behind: one made for it, or one there is. */
-  readonly behind?: RouterBehaviour | Router;
+  /** The router that the end is behind: one made for it, or those there are. */
+  readonly behind?: RouterBehaviour | Router | readonly Router[];
   readonly address?: string | readonly string[];
   readonly clockOffsetMs?: number;
 }
@@ -46,6 +48,13 @@ export interface PairOptions {
   readonly earlyData?: boolean;
   /** How long the host's ticket lives, in seconds of the world; a year when not given. */
   readonly ticketSeconds?: number;
+}
+
+/** A datagram of the application as it was received. */
+export interface Received {
+  readonly atMs: number;
+  readonly text: string;
+  readonly via: "relayed" | "direct";
 }
 
 type PeerNode<Command> = Node<Command, PeerEvent>;
@@ -69,6 +78,9 @@ export class Pair {
   readonly #serverAddresses: readonly string[];
   /** How many machines were started, so that each has randomness of its own. */
   #starts = 0;
+  #serverMachine: Server | undefined;
+  #hostMachine: Host | undefined;
+  #clientMachine: Client | undefined;
 
   constructor(options: PairOptions = {}, world: World = new World({ seed: options.seed ?? 1 })) {
     this.#options = options;
@@ -118,12 +130,14 @@ export class Pair {
       ports,
       ...(limits && { limits }),
     });
+    this.#serverMachine = server;
     this.server.restart(server);
     this.server.command({ type: "start" });
   }
 
   startHost(invites: readonly IssuedInvite[] = [this.invite], hostTicket: Ticket = this.hostTicket): Host {
     const host = this.newHost(invites, hostTicket);
+    this.#hostMachine = host;
     this.host.restart(host);
     this.host.command({ type: "interfaces", interfaces: interfacesOf(this.host) });
     this.host.command({ type: "start" });
@@ -157,10 +171,24 @@ export class Pair {
       secondPort,
       ...(options.earlyData !== undefined && { earlyData: asciiBytes(options.earlyData) }),
     });
+    this.#clientMachine = client;
     this.client.restart(client);
     this.client.command({ type: "interfaces", interfaces: interfacesOf(this.client) });
     this.client.command({ type: "start" });
     return client;
+  }
+
+  /** Connects, and waits until the client has a session. */
+  connected(options: Parameters<Pair["connect"]>[0] = {}): this {
+    this.connect(options);
+    this.world.runUntil(() => this.clientEvents("connected").length > 0, this.world.now + 15_000);
+    return this;
+  }
+
+  /** Lets that much time pass. */
+  pass(ms: number): this {
+    this.world.run(this.world.now + ms);
+    return this;
   }
 
   /** The host sends each datagram back where it came from. */
@@ -188,6 +216,20 @@ export class Pair {
     for (let i = 0; i < count; i++) this.world.after(i * everyMs, () => this.send(String(i)));
   }
 
+  /** The same from the host, to its latest session. */
+  streamBack(count: number, everyMs: number): void {
+    for (let i = 0; i < count; i++) this.world.after(i * everyMs, () => this.sendBack(String(i)));
+  }
+
+  sendBack(text: string): void {
+    this.host.command({ type: "send", session: this.hostSession, data: asciiBytes(text) });
+  }
+
+  /** The number of the host's latest session. */
+  get hostSession(): number {
+    return this.hostEvents("session").at(-1)?.event.session ?? 0;
+  }
+
   hostEvents<Type extends PeerEvent["type"]>(type: Type): { atMs: number; event: PeerEvent & { type: Type } }[] {
     return eventsOf(this.host, type);
   }
@@ -196,9 +238,14 @@ export class Pair {
     return eventsOf(this.client, type);
   }
 
-  /** What the client received, with the time of the first copy. */
-  get replies(): { atMs: number; text: string; via: string }[] {
+  /** What the client received. */
+  get replies(): Received[] {
     return this.clientEvents("data").map(({ atMs, event }) => ({ atMs, text: asciiText(event.data), via: event.via }));
+  }
+
+  /** What the host received. */
+  get requests(): Received[] {
+    return this.hostEvents("data").map(({ atMs, event }) => ({ atMs, text: asciiText(event.data), via: event.via }));
   }
 
   /** The failure of the client's connect; waits for it. */
@@ -222,7 +269,42 @@ export class Pair {
     return this.hostEvents("path").at(-1)?.event.path.kind;
   }
 
-  #place(name: string, options: EndOptions): LineOptions & { behind?: Router; address?: string | readonly string[] } {
+  /** Path, verdict and what was tried, as the client has it. */
+  get clientStatus(): SessionStatus | undefined {
+    return this.#clientMachine?.status();
+  }
+
+  get hostStatus(): SessionStatus | undefined {
+    return this.#hostMachine?.status(this.hostSession);
+  }
+
+  /** The verdicts of client and host. */
+  get reasons(): (string | undefined)[] {
+    return [this.clientStatus?.reason, this.hostStatus?.reason];
+  }
+
+  /** The paths' kinds at client and host. */
+  get paths(): (string | undefined)[] {
+    return [this.clientStatus?.path?.kind, this.hostStatus?.path?.kind];
+  }
+
+  /** How many entries the server's tables have. */
+  get serverSizes(): Sizes | undefined {
+    return this.#serverMachine?.sizes;
+  }
+
+  /** An end goes to another place, and is told so by its system. */
+  move(end: PeerNode<HostCommand> | PeerNode<PeerCommand>, place: Place): void {
+    end.move(place);
+    this.tellInterfaces(end);
+  }
+
+  /** What a program that watches its machine's interfaces does. */
+  tellInterfaces(end: PeerNode<HostCommand> | PeerNode<PeerCommand>): void {
+    end.command({ type: "interfaces", interfaces: interfacesOf(end) });
+  }
+
+  #place(name: string, options: EndOptions): Place {
     const { behind, ...rest } = options;
     if (behind === undefined) return rest;
     return { ...rest, behind: "kind" in behind ? this.world.nat(`${name}'s router`, behind) : behind };
