@@ -1,9 +1,8 @@
-import type { Deadlines, Outbox, PeerPrimitives, Random } from "@fractal-punch/machine";
-import { randomBytes } from "@fractal-punch/machine";
-import type { StunBuilder } from "@fractal-punch/wire";
+import { Deadlines, type Outbox, type PeerPrimitives, type Random, randomBytes } from "@fractal-punch/machine";
+import { StunBuilder } from "@fractal-punch/wire";
 import type { PeerEvent } from "./events.ts";
 import type { KeyPair } from "./noise.ts";
-import type { WallClock } from "./wall-clock.ts";
+import { WallClock } from "./wall-clock.ts";
 
 export type Out = Outbox<PeerEvent>;
 
@@ -19,6 +18,15 @@ export interface PeerContext {
   readonly deadlines: Deadlines<Sleeper>;
   readonly clock: WallClock;
   readonly builder: StunBuilder;
+}
+
+export function newContext(primitives: PeerPrimitives, random: Random): PeerContext {
+  return { primitives, random, deadlines: new Deadlines(), clock: new WallClock(), builder: new StunBuilder() };
+}
+
+/** Wakes everything that is due. */
+export function wakeDue({ deadlines }: PeerContext, now: number, out: Out): void {
+  for (let due = deadlines.pop(now); due; due = deadlines.pop(now)) due.owner.wake(now, due.reason, out);
 }
 
 export function newKeyPair(context: PeerContext): KeyPair {

@@ -36,8 +36,8 @@ export class FreshSockets {
   }
 
   /** Opens one beside the first of `links` that has a public address, unless enough were tried. */
-  open(_now: number, links: Iterable<ServerLink>, out: Out, user: FreshSocketUser): void {
-    const beside = [...links].find((link) => link.mapped);
+  open(links: readonly ServerLink[], out: Out, user: FreshSocketUser): void {
+    const beside = links.find((link) => link.mapped);
     if (!beside || this.#tried >= maxFreshSockets) return;
     this.#retire(out);
     this.#tried++;

@@ -44,7 +44,7 @@ export class Guests {
     if (guest.introducedBy !== introducedBy) {
       guest.introducedBy = introducedBy;
       this.#dropChannels(guest);
-      guest.session.paths.drop((route) => route.kind === "relayed");
+      guest.session.keeper.paths.drop((route) => route.kind === "relayed");
     }
     const key = channelKey(relay);
     this.#byChannel.get(key)?.channels.delete(key);

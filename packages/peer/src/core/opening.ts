@@ -81,7 +81,8 @@ export class Opening {
   /** What the second message says, and the keys; `undefined` when it is not the answer to this first message. */
   read(packet: Uint8Array): { payload: SecondPayload; keys: TransportKeys } | undefined {
     const second = decodeSecondPacket(packet);
-    if (!second || second.clientIndex !== this.index) return undefined;
+    // A host that does not speak our version cannot read our index, and refuses under index 0.
+    if (!second || (second.clientIndex !== this.index && second.clientIndex !== 0)) return undefined;
     const read = readSecond(this.#context.primitives, this.#state, second.message);
     const payload = read && decodeSecondPayload(read.payload);
     return read && payload && { payload, keys: read.keys };

@@ -6,10 +6,10 @@ import type { Session } from "./session.ts";
 import { roundMs } from "./timing.ts";
 
 export function verdictReason(session: Session, own: NatProfile, now: number): VerdictReason {
-  const { paths } = session;
+  const { paths, firstDirectAtMs } = session.keeper;
   if (paths.direct) return paths.lossy ? "direct-lossy" : "direct";
   if (now - session.startedAtMs < roundMs) return "trying";
-  if (session.firstDirectAtMs !== undefined) return "direct-lost";
+  if (firstDirectAtMs !== undefined) return "direct-lost";
   const families = new Set(
     paths.all.filter(({ route }) => route.kind === "direct").map(({ route }) => route.remote.family),
   );
@@ -22,7 +22,7 @@ export function verdictReason(session: Session, own: NatProfile, now: number): V
 }
 
 export function triedPaths(session: Session): TriedPath[] {
-  return session.paths.all.map((path) => ({
+  return session.keeper.paths.all.map((path) => ({
     kind: path.candidate,
     address: path.route.remote,
     result: resultOf(path, session),
@@ -32,9 +32,9 @@ export function triedPaths(session: Session): TriedPath[] {
 
 /** The report to the server. */
 export function verdictBytes(session: Session, own: NatProfile): Uint8Array {
-  const path = session.paths.current;
-  const directAfter =
-    session.firstDirectAtMs === undefined ? {} : { directAfterMs: session.firstDirectAtMs - session.startedAtMs };
+  const { paths, firstDirectAtMs } = session.keeper;
+  const path = paths.current;
+  const directAfter = firstDirectAtMs === undefined ? {} : { directAfterMs: firstDirectAtMs - session.startedAtMs };
   const rtt = path?.rttMs === undefined ? {} : { rttMs: path.rttMs };
   return encodeVerdict({
     role: session.role,
@@ -53,7 +53,7 @@ function isSymmetric(profile: NatProfile, families: ReadonlySet<4 | 6>): boolean
 }
 
 function resultOf(path: Path, session: Session): TriedPath["result"] {
-  if (path === session.paths.current) return "in-use";
+  if (path === session.keeper.paths.current) return "in-use";
   if (path.everProven) return "answered";
   if (path.heardAtMs > -Infinity) return "one-way";
   return path.everProbed ? "silent" : "not-tried";

@@ -1,0 +1,190 @@
+/**
+ * Keeps the paths of one session: adds, probes, judges and buries them, and holds rounds for new ones. What travels over
+ * them is the session's business.
+ */
+import type { Address } from "@fractal-punch/machine";
+import type { CandidateKind, Role } from "@fractal-punch/wire";
+import type { Out } from "./context.ts";
+import { Path } from "./path.ts";
+import { Paths } from "./paths.ts";
+import { Rounds } from "./rounds.ts";
+import { type Route, sendOn } from "./route.ts";
+import { activeMs, freshSocketAfterMs, unprovenAllowance } from "./timing.ts";
+
+/** What a keeper asks of its session. */
+export interface PathUser {
+  /** A probe for this path: sealed, or a knock before there are keys; `undefined` when none can be made. */
+  probePacket(now: number, path: Path, id: number): Uint8Array | undefined;
+  sendCandidates(now: number, round: number, out: Out): void;
+  /** The last relayed path was given up. */
+  relayLost(now: number, out: Out): void;
+  /** Nothing came directly for 300 ms, although it should have. */
+  directOverdue(now: number, out: Out): void;
+}
+
+export class PathKeeper {
+  readonly paths: Paths = new Paths();
+  readonly rounds: Rounds = new Rounds();
+  /** When the first direct path was proven. */
+  firstDirectAtMs: number | undefined;
+  readonly #user: PathUser;
+  readonly #role: Role;
+  #lastDataAtMs: number;
+  #overdueAtMs = Infinity;
+  #probeId = 0;
+
+  constructor(user: PathUser, role: Role, now: number) {
+    this.#user = user;
+    this.#role = role;
+    this.#lastDataAtMs = now;
+  }
+
+  /** When something is due. */
+  get dueAtMs(): number {
+    let dueAt = Math.min(this.rounds.dueAtMs, this.#overdueAtMs);
+    for (const path of this.paths.all) dueAt = Math.min(dueAt, path.nextProbeAtMs, path.judgedAtMs);
+    return dueAt;
+  }
+
+  /** Keys are there: everything is probed, sealed from now on. */
+  established(now: number): void {
+    this.#lastDataAtMs = now;
+    for (const path of this.paths.all) if (path.standing) path.nextProbeAtMs = now;
+    if (this.#role === "host") return;
+    this.expectDirect(now);
+    this.rounds.schedule(now, false);
+    this.tryAll(now);
+  }
+
+  /** The application sends or received; true when it was idle before. */
+  atWork(now: number): boolean {
+    const idle = !this.#active(now);
+    this.#lastDataAtMs = now;
+    if (!idle) return false;
+    for (const path of this.paths.all) path.wakeUp(now);
+    this.rounds.hurry(now);
+    return true;
+  }
+
+  addRelay(now: number, route: Route, established: boolean): Path {
+    const known = this.paths.find(route);
+    if (known) return known;
+    const path = new Path(route, "relayed", Infinity, false);
+    if (established) path.nextProbeAtMs = now;
+    this.paths.add(path);
+    return path;
+  }
+
+  /** An address that the server saw; `proven`: its owner has shown itself there, to the server or to us. */
+  addSeen(now: number, route: Route, candidate: CandidateKind, proven: boolean): Path {
+    const path = this.#direct(route, candidate, proven ? Infinity : unprovenAllowance, false);
+    if (proven) {
+      path.allowance = Infinity;
+      path.tryAt(now);
+    } else {
+      path.expect(now);
+    }
+    return path;
+  }
+
+  /** An address that the peer named. It gets a few probes in each round, and nothing else until it answers. */
+  addNamed(now: number, route: Route, candidate: CandidateKind): void {
+    this.#direct(route, candidate, unprovenAllowance, true).tryAt(now);
+  }
+
+  /** Something authentic came by this route: notes it, and gives the path, a new one when the source was not known. */
+  heard(now: number, route: Route): Path | undefined {
+    const path =
+      route.kind === "relayed" ? this.paths.find(route) : this.#direct(route, "peer-reflexive", Infinity, false);
+    path?.heard(now);
+    return path;
+  }
+
+  replied(now: number, path: Path, id: number): void {
+    if (!path.replied(now, id, this.#active(now)) || path.route.kind === "relayed") return;
+    this.firstDirectAtMs ??= now;
+  }
+
+  /** Asks `directOverdue` of the user unless something comes directly in 300 ms. */
+  expectDirect(now: number): void {
+    this.#overdueAtMs = now + freshSocketAfterMs;
+  }
+
+  beginRound(now: number): void {
+    this.rounds.begin(now, this.paths.relay?.rttMs);
+  }
+
+  /** Tries all direct paths that are not proven. */
+  tryAll(now: number): void {
+    for (const path of this.paths.all) {
+      if (path.named && path.heardAtMs === -Infinity) path.allowance = unprovenAllowance;
+      path.tryAt(now);
+    }
+  }
+
+  /** Chooses the path anew, after anything was learnt. */
+  choose(): void {
+    this.paths.choose();
+    if (this.paths.direct) this.rounds.unschedule();
+  }
+
+  /** Sends a packet, behind room for a channel's header, over these paths as far as they allow. */
+  send(packet: Uint8Array | undefined, paths: readonly Path[], out: Out): void {
+    if (!packet) return;
+    for (const path of paths) {
+      if (path.allowance <= 0) continue;
+      path.allowance--;
+      sendOn(path.route, packet, out);
+    }
+  }
+
+  wake(now: number, out: Out): void {
+    this.#judge(now, out);
+    if (this.rounds.takeScheduled(now, now - this.#lastDataAtMs)) this.beginRound(now);
+    if (this.rounds.takeRepeat(now)) this.#user.sendCandidates(now, this.rounds.round, out);
+    if (this.rounds.takeProbing(now)) this.tryAll(now);
+    for (const path of this.paths.all) if (path.nextProbeAtMs <= now) this.#probe(now, path, out);
+    if (now >= this.#overdueAtMs) this.#checkOverdue(now, out);
+  }
+
+  /** The addresses that the server or the peer's own datagrams showed, as opposed to those it named. */
+  get seenAddresses(): Address[] {
+    return this.paths.all.filter(({ named }) => !named).map(({ route }) => route.remote);
+  }
+
+  #active(now: number): boolean {
+    return now - this.#lastDataAtMs <= activeMs;
+  }
+
+  #direct(route: Route, candidate: CandidateKind, allowance: number, named: boolean): Path {
+    const known = this.paths.find(route);
+    if (known) return known;
+    const path = new Path(route, candidate, allowance, named);
+    this.paths.add(path);
+    return path;
+  }
+
+  #probe(now: number, path: Path, out: Out): void {
+    const id = this.#probeId++ % 0x1_0000_0000;
+    const packet = this.#user.probePacket(now, path, id);
+    path.probed(now, id, this.#active(now));
+    this.send(packet, [path], out);
+  }
+
+  #judge(now: number, out: Out): void {
+    for (const path of this.paths.all) {
+      if (!path.standing || !path.dead(now)) continue;
+      const wasDirect = path === this.paths.direct;
+      path.bury();
+      this.paths.choose();
+      if (wasDirect && !this.paths.direct && this.#role === "client") this.rounds.schedule(now, true);
+      if (path.route.kind === "relayed" && !this.paths.relay?.standing) this.#user.relayLost(now, out);
+    }
+  }
+
+  #checkOverdue(now: number, out: Out): void {
+    this.#overdueAtMs = Infinity;
+    const heard = this.paths.all.some((path) => path.route.kind === "direct" && path.heardAtMs > -Infinity);
+    if (!heard) this.#user.directOverdue(now, out);
+  }
+}
