@@ -1,5 +1,5 @@
 /** Which ports a server opens, and what it means when one cannot be opened. */
-import { addressFromIpText, addressText, ipText } from "@fractal-punch/machine";
+import { addressFromIpText, addressText, ipText, withPort } from "@fractal-punch/machine";
 import type { ListenPort } from "./core/index.ts";
 import { ServerError } from "./server-error.ts";
 
@@ -28,7 +28,8 @@ export function isWithoutIp6(port: ListenPort, code: string): boolean {
 }
 
 export function portError(port: ListenPort, code: string): ServerError {
-  const place = port.local === undefined ? `port ${port.port} (IPv${port.family})` : addressText(port.local);
+  const place =
+    port.local === undefined ? `port ${port.port} (IPv${port.family})` : addressText(withPort(port.local, port.port));
   switch (code) {
     case "EADDRINUSE": {
       const remedy = "Another program has it, perhaps another server: stop that one, or choose another port.";

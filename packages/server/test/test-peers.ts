@@ -21,6 +21,7 @@ import {
   type Introduction,
   integrityMatches,
   MessageClass,
+  Method,
   type Registered,
   StunBuilder,
   type Ticket,
@@ -169,6 +170,14 @@ export class TestClient {
     return encodeConnect(builder, transactionId, request, ticketSignature(this.ticket)).slice();
   }
 
+  /** With a first message of one byte, and no padding. */
+  shortConnectBytes(): Uint8Array {
+    builder.begin(MessageClass.request, Method.connect, this.transactionId);
+    builder.text(Attribute.username, this.ticket.username).u64(Attribute.time, this.test.epochMs);
+    builder.attribute(Attribute.firstMessage, Uint8Array.of(1));
+    return builder.integrity(macs, asciiBytes(this.ticket.password)).fingerprint().bytes().slice();
+  }
+
   connect(changes: ConnectChanges = {}, from: Address = this.address): Sent[] {
     return this.test.receive(from, this.connectBytes(changes));
   }
@@ -205,4 +214,31 @@ export function channelData(channel: number, lengthBytes = 100): Uint8Array {
   const bytes = new Uint8Array(4 + lengthBytes).fill(8);
   writeChannelHeader(bytes, channel, lengthBytes);
   return bytes;
+}
+
+export interface Introduced {
+  readonly host: TestHost;
+  readonly client: TestClient;
+  /** The channel numbers of the two. */
+  readonly clientChannel: number;
+  readonly hostChannel: number;
+  readonly nonce: Uint8Array;
+}
+
+/** A registered host, and a client that was introduced to it and has not proven its address. */
+export function introducePair(test: TestServer, addresses: { host?: string; client?: string } = {}): Introduced {
+  const host = new TestHost(test, at(addresses.host ?? "198.51.100.7:5000"));
+  host.registered(host.register());
+  const client = new TestClient(test, host.clientTicket(), at(addresses.client ?? "192.0.2.9:6000"));
+  const sent = client.connect();
+  const connected = client.connected(sent);
+  const { channel } = host.introduction(sent);
+  return { host, client, clientChannel: connected.channel, hostChannel: channel, nonce: connected.nonce };
+}
+
+/** As `introducePair`, and the client has proven its address. */
+export function connectPair(test: TestServer, addresses: { host?: string; client?: string } = {}): Introduced {
+  const pair = introducePair(test, addresses);
+  assert(pair.client.connected(pair.client.prove(pair.nonce)).proven);
+  return pair;
 }

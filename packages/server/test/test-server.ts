@@ -67,8 +67,7 @@ export class TestServer {
     return this.#take();
   }
 
-  revoke(usernameHash: string): Sent[] {
-    const expirySeconds = startSeconds + yearSeconds;
+  revoke(usernameHash: string, expirySeconds: number = startSeconds + yearSeconds): Sent[] {
     this.server.command(this.now, { type: "revoke", usernameHash, expirySeconds }, this.#out);
     return this.#take();
   }

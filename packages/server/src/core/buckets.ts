@@ -9,6 +9,9 @@ export interface Rate {
   readonly burst: number;
 }
 
+/** Sums of fractions of ms are not exact. */
+const rounding = 0.001;
+
 export class Buckets<Key> {
   readonly #msPerToken: number;
   readonly #burst: number;
@@ -28,15 +31,15 @@ export class Buckets<Key> {
     return this.#fullAt.size;
   }
 
-  /** Whether a token is there; takes none. */
-  admits(now: number, key: Key): boolean {
-    const missing = (this.#of(now, key) - now) / this.#msPerToken;
-    return missing < this.#burst - 0.5;
+  /** Whether that many tokens are there; takes none. */
+  admits(now: number, key: Key, tokens: number = 1): boolean {
+    const missing = Math.max(this.#fullAtOf(now, key) - now, 0) / this.#msPerToken;
+    return missing + tokens <= this.#burst + rounding;
   }
 
   /** Takes tokens whether they are there or not; a bucket never owes any. */
   charge(now: number, key: Key, tokens: number = 1): void {
-    const fullAt = Math.max(this.#of(now, key), now) + tokens * this.#msPerToken;
+    const fullAt = Math.max(this.#fullAtOf(now, key), now) + tokens * this.#msPerToken;
     const capped = Math.min(fullAt, now + this.#burst * this.#msPerToken);
     if (this.#overflows(now, key)) this.#overflowFullAt = capped;
     else this.#fullAt.set(now, key, capped);
@@ -49,11 +52,12 @@ export class Buckets<Key> {
     return true;
   }
 
-  #of(now: number, key: Key): number {
+  /** The time at which the bucket is full again. */
+  #fullAtOf(now: number, key: Key): number {
     return this.#overflows(now, key) ? this.#overflowFullAt : (this.#fullAt.get(now, key) ?? -Infinity);
   }
 
   #overflows(now: number, key: Key): boolean {
-    return this.#fullAt.size >= this.#maximum && this.#fullAt.get(now, key) === undefined;
+    return this.#fullAt.get(now, key) === undefined && this.#fullAt.size >= this.#maximum;
   }
 }

@@ -3,7 +3,7 @@ import { addressKey } from "@fractal-punch/machine";
 import { type Approach, decodeConnect, ErrorCode, encodeConnected, encodeIntroduction } from "@fractal-punch/wire";
 import { Pair } from "./channels.ts";
 import type { Introduction, IntroductionLeg } from "./introductions.ts";
-import { type Outcome, type Refused, refused } from "./outcome.ts";
+import { type Outcome, refused } from "./outcome.ts";
 import { answer, type Question } from "./question.ts";
 import type { Registration } from "./registrations.ts";
 import type { ServerState } from "./state.ts";
@@ -15,6 +15,8 @@ export const connectedBytes = 200;
 /** A Connect that has passed its checks. */
 interface Approved {
   readonly ticket: ClientTicket;
+  /** The ticket's. */
+  readonly key: Uint8Array;
   readonly registration: Registration;
   readonly approach: Approach | undefined;
   readonly introduction: Introduction | undefined;
@@ -22,27 +24,30 @@ interface Approved {
 
 export function handleConnect(state: ServerState, question: Question): Outcome {
   const { now, message, from } = question;
-  const ticket = state.tickets.admit(now, message);
-  if ("code" in ticket) return ticket;
-  if (ticket.kind !== "client") return refused(ErrorCode.ticketScope, ticket.key);
-  if (!state.buckets.requests.take(now, ticket.username)) return "ticket-rate";
+  const admitted = state.tickets.admit(now, message);
+  if ("code" in admitted) return admitted;
+  const { ticket, key } = admitted;
+  if (ticket.kind !== "client") return refused(ErrorCode.ticketScope, key);
   const request = decodeConnect(message);
-  if (request === undefined) return refused(ErrorCode.badRequest, ticket.key);
+  if (request === undefined) return refused(ErrorCode.badRequest, key);
+  const { approach, nonce } = request;
+  if (approach !== undefined && message.bytes.length < connectedBytes) return "answer-too-large";
   const epochMs = state.clock.epochMs(now);
-  if (Math.abs(request.timeMs - epochMs) > state.limits.timeWindowMs) return refused(ErrorCode.timeOff, ticket.key);
+  if (Math.abs(request.timeMs - epochMs) >= state.limits.timeWindowMs) return refused(ErrorCode.timeOff, key);
   const registration = liveRegistration(state, ticket);
-  if (registration === undefined) return refused(ErrorCode.hostNotRegistered, ticket.key);
+  if (registration === undefined) return refused(ErrorCode.hostNotRegistered, key);
   const introduction = state.introductions.find(ticket.username, message.transactionId);
   const leg = introduction?.leg(from.family);
   if (leg !== undefined && !isFrom(leg, question)) return "replay";
-  const proves = request.nonce !== undefined && state.nonces.matches(request.nonce, from, epochMs);
-  if (request.nonce !== undefined && !proves) return refused(ErrorCode.staleNonce, ticket.key);
-  if (ticket.open && !proves && leg?.pair.proven !== true) return refused(ErrorCode.unauthenticated, ticket.key);
-  const approved = { ticket, registration, approach: request.approach, introduction };
+  const proves = nonce !== undefined && state.nonces.matches(nonce, from, epochMs);
+  if (nonce !== undefined && !proves) return refused(ErrorCode.staleNonce, key);
+  if (ticket.open && !proves && leg?.pair.proven !== true) return refused(ErrorCode.unauthenticated, key);
+  if (!state.buckets.connects.take(now, ticket.username)) return "ticket-rate";
+  const approved = { ticket, key, registration, approach, introduction };
   const pair = leg?.pair.ended === false ? leg.pair : bind(state, question, approved);
-  if (!(pair instanceof Pair)) return pair;
+  if (!(pair instanceof Pair)) return refused(pair, key);
   if (proves) state.channels.prove(pair);
-  return introduce(state, question, pair, request.approach);
+  return introduce(state, question, approved, pair);
 }
 
 /** The host's registration, if it is one that the ticket is for. */
@@ -57,22 +62,21 @@ function isFrom(leg: IntroductionLeg, question: Question): boolean {
   return leg.port === question.port && leg.address === addressKey(question.from);
 }
 
-function bind(state: ServerState, question: Question, approved: Approved): Pair | Refused | "answer-too-large" {
+function bind(state: ServerState, question: Question, approved: Approved): Pair | ErrorCode {
   const { now, port, from, message, options, out } = question;
   const { ticket, registration, approach } = approved;
-  if (approach === undefined) return refused(ErrorCode.badRequest, ticket.key);
-  if (message.bytes.length < connectedBytes) return "answer-too-large";
+  if (approach === undefined) return ErrorCode.badRequest;
   const isNew = approved.introduction === undefined;
-  if (state.channels.isFull || (isNew && state.introductions.isFull)) return refused(ErrorCode.serverFull, ticket.key);
+  if (state.channels.isFull || (isNew && state.introductions.isFull)) return ErrorCode.serverFull;
   const hostLeg =
     registration.liveLegs.find((leg) => leg.tuple.address.family === from.family) ?? registration.liveLegs[0];
-  if (hostLeg === undefined) return refused(ErrorCode.hostNotRegistered, ticket.key);
-  if (isNew && !takeIntroduction(state, now, ticket)) return refused(ErrorCode.limitReached, ticket.key);
+  if (hostLeg === undefined) return ErrorCode.hostNotRegistered;
+  if (isNew && !takeIntroduction(state, now, ticket)) return ErrorCode.limitReached;
   const tuple = state.tuples.open(port, from, options);
   const pair = state.channels.bind(now, tuple, hostLeg.tuple, registration, ticket);
   if (pair === undefined) {
     state.tuples.release(tuple);
-    return refused(ErrorCode.limitReached, ticket.key);
+    return ErrorCode.limitReached;
   }
   const introduction = approved.introduction ?? state.introductions.add(now, ticket.username, message.transactionId);
   introduction.place(tuple, pair);
@@ -90,11 +94,12 @@ function takeIntroduction(state: ServerState, now: number, ticket: ClientTicket)
 }
 
 /** Tells both at the same moment; again for each repeat, so that a lost message needs no timer here. */
-function introduce(state: ServerState, question: Question, pair: Pair, approach: Approach | undefined): Outcome {
+function introduce(state: ServerState, question: Question, approved: Approved, pair: Pair): Outcome {
   const { now, from, message, out } = question;
   const { builder, primitives, nonces, clock, epoch } = state;
   const { transactionId } = message;
-  const { registration, proven } = pair;
+  const { key, registration, approach } = approved;
+  const { proven } = pair;
   const connected = {
     mapped: from,
     hostAddresses: registration.addresses,
@@ -103,7 +108,7 @@ function introduce(state: ServerState, question: Question, pair: Pair, approach:
     epoch,
     proven,
   };
-  const answerBytes = encodeConnected(builder, transactionId, connected, { macs: primitives, key: pair.ticket.key });
+  const answerBytes = encodeConnected(builder, transactionId, connected, { macs: primitives, key });
   const sent = answer(question, answerBytes);
   if (sent !== "served") return sent;
   if (!proven) pair.host.credit += message.bytes.length - answerBytes.length;

@@ -41,8 +41,12 @@ export interface Limits {
   readonly unauthenticatedRate: Rate;
   /** Hints at unknown channels to one prefix. */
   readonly hintRate: Rate;
-  /** Requests and reports, repeats too, under one ticket. */
-  readonly requestRate: Rate;
+  /** Registers with a proof, under one host ticket. */
+  readonly registerRate: Rate;
+  /** Connects that are answered, repeats too, under one client ticket. */
+  readonly connectRate: Rate;
+  /** Reports under one client ticket, or from one host. */
+  readonly reportRate: Rate;
   /** New introductions by one client ticket. */
   readonly clientIntroductionRate: Rate;
   /** New introductions to one host. */
@@ -77,7 +81,9 @@ export const defaultLimits: Limits = {
   bindingRate: { perSecond: 200, burst: 1_000 },
   unauthenticatedRate: { perSecond: 100, burst: 200 },
   hintRate: { perSecond: 10, burst: 10 },
-  requestRate: { perSecond: 100, burst: 200 },
+  registerRate: { perSecond: 200, burst: 1_000 },
+  connectRate: { perSecond: 100, burst: 200 },
+  reportRate: { perSecond: 5, burst: 20 },
   clientIntroductionRate: { perSecond: 10, burst: 20 },
   hostIntroductionRate: { perSecond: 50, burst: 100 },
 

@@ -5,6 +5,12 @@
 import { type Address, type AddressKey, addressScope, prefixKey } from "@fractal-punch/machine";
 import { Buckets, type Rate } from "./buckets.ts";
 
+const ip6Prefixes = [
+  { bits: 64, tokens: 1 },
+  { bits: 56, tokens: 1 / 4 },
+  { bits: 48, tokens: 1 / 16 },
+] as const;
+
 /** The share of requests that are let through from an overfull prefix: forging a prefix must not lock its people out. */
 const oneIn = 8;
 
@@ -25,7 +31,7 @@ export class PrefixBuckets {
     const buckets = this.#buckets;
     if (addressScope(from) === "loopback") return true;
     if (from.family === 4) return buckets.admits(now, prefixKey(from, 24));
-    return [64, 56, 48].every((bits) => buckets.admits(now, prefixKey(from, bits)));
+    return ip6Prefixes.every(({ bits, tokens }) => buckets.admits(now, prefixKey(from, bits), tokens));
   }
 
   /** As `admits`, but lets one in eight through that it would turn away. */
@@ -39,9 +45,7 @@ export class PrefixBuckets {
     const buckets = this.#buckets;
     if (addressScope(from) === "loopback") return;
     if (from.family === 4) return buckets.charge(now, prefixKey(from, 24));
-    buckets.charge(now, prefixKey(from, 64));
-    buckets.charge(now, prefixKey(from, 56), 1 / 4);
-    buckets.charge(now, prefixKey(from, 48), 1 / 16);
+    for (const { bits, tokens } of ip6Prefixes) buckets.charge(now, prefixKey(from, bits), tokens);
   }
 
   take(now: number, from: Address): boolean {

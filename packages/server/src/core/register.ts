@@ -14,7 +14,7 @@ import {
   xorAddress,
 } from "@fractal-punch/wire";
 import type { RegistrationEnd, ServerEvent } from "./events.ts";
-import { type Outcome, type Refused, refused } from "./outcome.ts";
+import { type Outcome, refused } from "./outcome.ts";
 import { answer, type Question, reasonOf } from "./question.ts";
 import { Registration } from "./registrations.ts";
 import type { ServerState } from "./state.ts";
@@ -49,18 +49,20 @@ function prove(state: ServerState, question: Question, hostKey: Uint8Array): Out
   if (nonce === undefined || !state.nonces.matches(nonce, from, state.clock.epochMs(now))) {
     return refused(ErrorCode.staleNonce);
   }
-  const ticket = state.tickets.admit(now, message);
-  if ("code" in ticket) return ticket;
-  if (ticket.kind !== "host") return refused(ErrorCode.ticketScope, ticket.key);
-  if (!state.buckets.requests.take(now, ticket.username)) return "ticket-rate";
+  const admitted = state.tickets.admit(now, message);
+  if ("code" in admitted) return admitted;
+  const { ticket, key } = admitted;
+  if (ticket.kind !== "host") return refused(ErrorCode.ticketScope, key);
+  if (!state.buckets.registers.take(now, ticket.username)) return "ticket-rate";
   const dh = state.primitives.dh(state.serverKey.secret, hostKey);
   if (dh === undefined || !macMatches(state.primitives, dh, message, Attribute.hostProof)) {
-    return refused(ErrorCode.badRequest, ticket.key);
+    return refused(ErrorCode.badRequest, key);
   }
   const request = decodeRegistration(message);
-  if (request === undefined) return refused(ErrorCode.badRequest, ticket.key);
+  if (request === undefined) return refused(ErrorCode.badRequest, key);
   const registration = registrationFor(state, question, ticket, request, dh);
-  return "code" in registration ? registration : renew(state, question, registration, request);
+  if (!(registration instanceof Registration)) return refused(registration, key);
+  return renew(state, question, registration, request);
 }
 
 /** The registration of this instance: the one there is, or a new one in place of an older instance's. */
@@ -70,20 +72,20 @@ function registrationFor(
   ticket: HostTicket,
   request: RegistrationRequest,
   dh: Uint8Array,
-): Registration | Refused {
+): Registration | ErrorCode {
   const { registrations, quotas, limits, primitives } = state;
   const host = asciiText(request.hostKey);
   const instance = asciiText(request.instance);
   const older = registrations.find(host);
-  if (older?.replaced.includes(instance)) return refused(ErrorCode.replaced, ticket.key);
+  if (older?.replaced.includes(instance)) return ErrorCode.replaced;
   const counted = older?.ticket.username === ticket.username;
   if (!counted && registrations.idsUnder(ticket.username) >= limits.idsPerTicket) {
-    return refused(ErrorCode.limitReached, ticket.key);
+    return ErrorCode.limitReached;
   }
-  if (older === undefined && registrations.isFull) return refused(ErrorCode.serverFull, ticket.key);
+  if (older === undefined && registrations.isFull) return ErrorCode.serverFull;
   if (older?.instance === instance && counted) return older;
   const account = quotas.open(ticket.name, ticket.expiresAtMs);
-  if (account === "full") return refused(ErrorCode.serverFull, ticket.key);
+  if (account === "full") return ErrorCode.serverFull;
   if (older?.instance === instance) {
     if (older.account !== undefined) quotas.close(older.account);
     registrations.changeTicket(older, ticket, account);
@@ -91,7 +93,7 @@ function registrationFor(
   }
   const replaced = registrations.replacedBy(older);
   if (older !== undefined) endRegistration(state, older, "replaced", question.out);
-  const key = hkdfSha256(primitives, dh, request.instance, registrationInfo);
+  const key = asciiText(hkdfSha256(primitives, dh, request.instance, registrationInfo));
   const registration = new Registration({ host, instance, key, replaced, ticket, account }, state.deadlines);
   registrations.add(registration);
   return registration;

@@ -9,8 +9,8 @@ const maxReportBytes = 1000;
 /** Who signed a report. */
 interface Reporter {
   readonly role: "client" | "host";
-  /** The ticket whose bucket it takes from. */
-  readonly username: string;
+  /** Whose bucket it takes from. */
+  readonly key: string;
   readonly hostId: string;
 }
 
@@ -19,7 +19,7 @@ export function handleReport(state: ServerState, question: Question): Outcome {
   if (message.bytes.length > maxReportBytes) return "malformed";
   const reporter = reporterOf(state, question);
   if (reporter === undefined) return "bad-integrity";
-  if (!state.buckets.requests.take(now, reporter.username)) return "ticket-rate";
+  if (!state.buckets.reports.take(now, reporter.key)) return "ticket-rate";
   const value = message.value(Attribute.verdict);
   const verdict = value && decodeVerdict(value);
   if (verdict === undefined || verdict.role !== reporter.role) return "malformed";
@@ -31,12 +31,13 @@ export function handleReport(state: ServerState, question: Question): Outcome {
 function reporterOf(state: ServerState, question: Question): Reporter | undefined {
   const { now, message } = question;
   if (message.has(Attribute.username)) {
-    const ticket = state.tickets.admit(now, message);
-    if ("code" in ticket || ticket.kind !== "client") return undefined;
-    return { role: "client", username: ticket.username, hostId: hostIdText(asciiBytes(ticket.host)) };
+    const admitted = state.tickets.admit(now, message);
+    if ("code" in admitted || admitted.ticket.kind !== "client") return undefined;
+    const { ticket } = admitted;
+    return { role: "client", key: ticket.username, hostId: hostIdText(asciiBytes(ticket.host)) };
   }
   const hostKey = message.fixed(Attribute.hostId, 32);
   const registration = hostKey && state.registrations.find(asciiText(hostKey));
   if (registration === undefined || !integrityMatches(state.primitives, registration.key, message)) return undefined;
-  return { role: "host", username: registration.ticket.username, hostId: registration.hostId };
+  return { role: "host", key: registration.host, hostId: registration.hostId };
 }

@@ -28,7 +28,7 @@ import { handleBinding } from "./binding.ts";
 import { handleConnect } from "./connect.ts";
 import type { Counters, ServedWord } from "./counters.ts";
 import type { ServerEvent } from "./events.ts";
-import type { Outcome } from "./outcome.ts";
+import type { Drop, Outcome } from "./outcome.ts";
 import { type Question, refuse } from "./question.ts";
 import { endRegistration, handleRegister, wakeRegistration } from "./register.ts";
 import { handleReport } from "./report.ts";
@@ -58,6 +58,15 @@ export interface Sizes {
 
 /** A hint is as long as the shortest sealed packet in ChannelData, so it is never larger than what it answers. */
 const hintBytes = 36;
+
+/** Outcomes that a valid ticket's own bucket pays for, not its prefix's. */
+const ticketsOwn: ReadonlySet<ErrorCode | Drop | "served"> = new Set([
+  "served",
+  "ticket-rate",
+  "answer-too-large",
+  ErrorCode.limitReached,
+  ErrorCode.serverFull,
+]);
 
 const knownAttributes: ReadonlySet<number> = new Set(Object.values(Attribute));
 
@@ -186,8 +195,8 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
   }
 
   /**
-   * The door to what costs cryptography. What is not authenticated pays into its prefix's bucket; known 5-tuples pass by,
-   * and of an overfull prefix a few get their chance.
+   * The door to what costs cryptography. What is not served pays into its prefix's bucket; known 5-tuples pass by, and of
+   * an overfull prefix a few get their chance.
    */
   #guard(word: ServedWord, question: Question, handle: (state: ServerState, question: Question) => Outcome): void {
     const state = this.#state;
@@ -198,9 +207,10 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
     if (!trusted && !buckets.unauthenticated.admitsSome(now, from)) return counters.dropped.add("prefix-rate");
     const unknown = this.#unknown(question);
     const outcome = unknown.length > 0 ? { code: ErrorCode.unknownAttribute, unknown } : handle(state, question);
-    if (!trusted && !isAuthenticated(outcome)) buckets.unauthenticated.charge(now, from);
-    const isRefused = typeof outcome === "object" && message.messageClass === MessageClass.request;
-    counters.outcome(word, isRefused ? refuse(state, question, outcome) : outcome);
+    const isRefusal = typeof outcome === "object";
+    if (!trusted && !ticketsOwn.has(isRefusal ? outcome.code : outcome)) buckets.unauthenticated.charge(now, from);
+    const isAnswered = isRefusal && message.messageClass === MessageClass.request;
+    counters.outcome(word, isAnswered ? refuse(state, question, outcome) : outcome);
   }
 
   #unknown(question: Question): readonly number[] {
@@ -238,9 +248,4 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
 /** Answers leave from the address that was asked, where the driver says which that was. */
 function localOf(info: DatagramInfo): SendOptions | undefined {
   return info.local && { local: info.local };
-}
-
-function isAuthenticated(outcome: Outcome): boolean {
-  if (typeof outcome === "object") return outcome.key !== undefined;
-  return outcome === "served" || outcome === "ticket-rate" || outcome === "answer-too-large";
 }

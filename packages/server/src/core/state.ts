@@ -63,9 +63,13 @@ export interface ServerState {
     readonly bindings: PrefixBuckets;
     readonly unauthenticated: PrefixBuckets;
     readonly hints: PrefixBuckets;
-    /** By ticket's username. */
-    readonly requests: Buckets<string>;
-    /** By ticket's username. */
+    /** By username. */
+    readonly registers: Buckets<string>;
+    /** By username. */
+    readonly connects: Buckets<string>;
+    /** By a client's username, or a host. */
+    readonly reports: Buckets<string>;
+    /** By username. */
     readonly clientIntroductions: Buckets<string>;
     /** By host. */
     readonly hostIntroductions: Buckets<string>;
@@ -107,7 +111,9 @@ export function createState(options: ServerOptions): ServerState {
       bindings: new PrefixBuckets(limits.bindingRate, limits.buckets),
       unauthenticated: new PrefixBuckets(limits.unauthenticatedRate, limits.buckets),
       hints: new PrefixBuckets(limits.hintRate, limits.buckets),
-      requests: new Buckets(limits.requestRate, limits.buckets),
+      registers: new Buckets(limits.registerRate, limits.buckets),
+      connects: new Buckets(limits.connectRate, limits.buckets),
+      reports: new Buckets(limits.reportRate, limits.buckets),
       clientIntroductions: new Buckets(limits.clientIntroductionRate, limits.buckets),
       hostIntroductions: new Buckets(limits.hostIntroductionRate, limits.buckets),
     },

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import type { Curve } from "@fractal-punch/machine";
+import { nodePrimitives } from "@fractal-punch/udp/primitives";
+import { hostTicket, TestHost } from "./test-peers.ts";
+import { at, TestServer } from "./test-server.ts";
+
+const hostCount = 10_000;
+const budgetBytes = 15 * 1024 * 1024;
+
+test("ten thousand registered hosts, each with a ticket of its own, cost at most 15 MB", () => {
+  const server = new TestServer({ primitives: { ...nodePrimitives, ...cheapCurve } });
+  registerHosts(server, 0, 100);
+  const before = heldBytes();
+  registerHosts(server, 100, hostCount);
+  const costBytes = heldBytes() - before;
+  assert.equal(server.server.sizes.registrations, hostCount);
+  assert(costBytes < budgetBytes, `${Math.round(costBytes / hostCount)} bytes a host`);
+});
+
+/** Stands in for X25519, which alone would take many seconds here: what is kept of a host is the same. */
+const cheapCurve: Curve = {
+  publicKey: (secretKey) => secretKey.slice(),
+  dh: (secretKey, publicKey) => secretKey.map((byte, i) => byte ^ (publicKey[i] ?? 0)),
+};
+
+function registerHosts(server: TestServer, from: number, to: number): void {
+  for (let i = from; i < to; i++) {
+    const host = new TestHost(server, at(`198.51.${i % 250}.${Math.floor(i / 250)}:5000`), hostTicket(`desk-${i}`));
+    host.publicKey.set(host.secretKey);
+    const { nonce, serverKey } = host.nonce();
+    const dh = cheapCurve.dh(host.secretKey, serverKey);
+    assert(dh);
+    host.registered(server.receive(host.address, host.registerBytes(nonce, serverKey, { dh })));
+  }
+  server.events = [];
+}
+
+function heldBytes(): number {
+  setFlagsFromString("--expose-gc");
+  const collect: unknown = runInNewContext("gc");
+  assert(typeof collect === "function");
+  collect();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
