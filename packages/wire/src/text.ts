@@ -5,16 +5,21 @@ const base32Alphabet = "abcdefghijklmnopqrstuvwxyz234567";
 
 /** The characters as bytes; characters above 255 do not occur in what this project writes, and become "?". */
 export function asciiBytes(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => {
+  const bytes = new Uint8Array(text.length);
+  let at = 0;
+  for (const character of text) {
     const code = character.charCodeAt(0);
-    return code > 0xff ? 0x3f : code;
-  });
+    bytes[at++] = code > 0xff ? 0x3f : code;
+  }
+  return at === bytes.length ? bytes : bytes.slice(0, at);
 }
 
+/**
+ * For what fits a datagram. Made at once: a text that was grown by single characters holds 32 bytes for each of them as
+ * long as nobody reads it.
+ */
 export function asciiText(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return text;
+  return String.fromCharCode(...bytes);
 }
 
 export function base64UrlText(bytes: Uint8Array): string {
@@ -37,7 +42,8 @@ export function base32Bytes(text: string): Uint8Array | undefined {
 
 function digitsText(bytes: Uint8Array, bitsPerDigit: number, alphabet: string): string {
   const mask = (1 << bitsPerDigit) - 1;
-  let text = "";
+  const digits = new Uint8Array(Math.ceil((bytes.length * 8) / bitsPerDigit));
+  let at = 0;
   let held = 0;
   let bits = 0;
   for (const byte of bytes) {
@@ -45,10 +51,11 @@ function digitsText(bytes: Uint8Array, bitsPerDigit: number, alphabet: string): 
     bits += 8;
     while (bits >= bitsPerDigit) {
       bits -= bitsPerDigit;
-      text += alphabet.charAt((held >> bits) & mask);
+      digits[at++] = alphabet.charCodeAt((held >> bits) & mask);
     }
   }
-  return bits === 0 ? text : text + alphabet.charAt((held << (bitsPerDigit - bits)) & mask);
+  if (bits > 0) digits[at] = alphabet.charCodeAt((held << (bitsPerDigit - bits)) & mask);
+  return asciiText(digits);
 }
 
 function digitsBytes(text: string, bitsPerDigit: number, alphabet: string): Uint8Array | undefined {
