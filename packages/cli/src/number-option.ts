@@ -1,0 +1,26 @@
+/** Options that are numbers, with the range that they may have. */
+import { InvalidArgumentError } from "commander";
+import { secondsFromText } from "./quantity.ts";
+
+export function wholeOption(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^[0-9]{1,12}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`It is a whole number from ${least} to ${most}.`);
+  };
+}
+
+export function secondsOption(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^[0-9]*\.?[0-9]+$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw new InvalidArgumentError(`It is a number of seconds from ${least} to ${most}.`);
+  };
+}
+
+/** A time to live, in seconds. */
+export function lifeOption(text: string): number {
+  const seconds = secondsFromText(text);
+  if (seconds !== undefined) return seconds;
+  throw new InvalidArgumentError("It is a time such as 12h, 30d or 1y.");
+}

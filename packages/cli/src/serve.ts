@@ -1,0 +1,99 @@
+/** `fractal-punch serve`: runs the server until it is stopped. */
+import { addressText } from "@fractal-punch/machine";
+import { defaultPort, defaultSecondPort, defaultStateFolder, type RunningServer, serve } from "@fractal-punch/server";
+import { type Command, Option } from "commander";
+import { type Interruption, stoppedCode, watchInterruption } from "./interruption.ts";
+import { wholeOption } from "./number-option.ts";
+import { dialText } from "./own-server.ts";
+import { type Log, logLine, openLog } from "./serve-log.ts";
+
+interface ServeOptions {
+  readonly public?: readonly string[];
+  readonly listen?: readonly string[];
+  readonly port: number;
+  readonly port2: number;
+  readonly state?: string;
+  readonly access: "tickets" | "open";
+  readonly json?: boolean;
+}
+
+const examples = `
+Examples:
+  fractal-punch serve
+  fractal-punch serve --public punch.example.com --state /var/lib/fractal-punch
+
+Hosts need tickets: make one with "fractal-punch ticket NAME". Logs are JSON lines when stdout is not a terminal.
+The state folder is FRACTAL_PUNCH_STATE, systemd's STATE_DIRECTORY, or the place that this system has for it.`;
+
+export function addServeCommand(program: Command): void {
+  const port = wholeOption(0, 65_535);
+  program
+    .command("serve")
+    .description("run the server, on a machine with a public address")
+    .option("--public <name...>", "names or addresses under which others reach it (default: found out)")
+    .option("--listen <ip...>", "listen on these addresses (default: all)")
+    .option("--port <n>", "UDP port; 0: any", port, defaultPort)
+    .option("--port2 <n>", "second UDP port, which tells peers how their NATs map; 0: any", port, defaultSecondPort)
+    .option("--state <folder>", "where its secret and revocations are kept")
+    .addOption(
+      new Option("--access <who>", "who may register hosts; open is for trusted networks")
+        .choices(["tickets", "open"])
+        .default("tickets"),
+    )
+    .option("--json", "JSON lines on a terminal, too")
+    .addHelpText("after", examples)
+    .action(runServe);
+}
+
+async function runServe(options: ServeOptions): Promise<void> {
+  const interruption = watchInterruption();
+  const json = options.json === true || !process.stdout.isTTY;
+  const log = await openLog(json);
+  const stateFolder = options.state ?? defaultStateFolder();
+  const server = await serve({
+    stateFolder,
+    listen: options.listen ?? [],
+    port: options.port,
+    secondPort: options.port2,
+    publicNames: options.public ?? [],
+    access: options.access,
+    onEvent(event) {
+      const line = logLine(event);
+      if (line !== undefined) log(line);
+    },
+  });
+  tellReady(server, options, stateFolder, log);
+  await stopped(interruption);
+  await server.close();
+  log({ level: "info", event: "stopped", fields: { signal: interruption.name() }, text: "Stopped." });
+  process.exitCode = stoppedCode(interruption);
+}
+
+function tellReady({ listening, publicNames }: RunningServer, options: ServeOptions, state: string, log: Log): void {
+  const addresses = listening.map(addressText);
+  const port = listening[0]?.port ?? options.port;
+  const { names } = publicNames;
+  const server = port === defaultPort ? (names[0] ?? "ADDRESS") : dialText(names[0] ?? "ADDRESS", port);
+  const open = options.access === "open";
+  const ticket = open ? "" : " --ticket TICKET";
+  const text = `Ready on UDP ${addresses.join(" and ")}; state in ${state}.`;
+  const advice = `
+
+  ${open ? "Access is open: hosts need no ticket." : "A ticket for a host:   fractal-punch ticket NAME"}
+  On the host:           fractal-punch host --server ${server}${ticket} --udp 127.0.0.1:47998
+`;
+  log({
+    level: "info",
+    event: "listening",
+    fields: { port, addresses, publicNames: names, stateFolder: state },
+    text,
+    advice,
+  });
+}
+
+function stopped({ signal }: Interruption): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve());
+  });
+}
