@@ -21,8 +21,8 @@ const rooms = [
   { folder: "packages/server/src/core", mayImport: [machine, wire] },
   { folder: "packages/peer/src/core", mayImport: [machine, wire] },
   { folder: "packages/udp/src", mayImport: [machine, /^node:/, npmPackages] },
-  { folder: "packages/server/src", mayImport: [machine, udp, /^node:/, npmPackages] },
-  { folder: "packages/peer/src", mayImport: [machine, udp, /^node:/, npmPackages] },
+  { folder: "packages/server/src", mayImport: [machine, wire, udp, /^node:/, npmPackages] },
+  { folder: "packages/peer/src", mayImport: [machine, wire, udp, /^node:/, npmPackages] },
   {
     folder: "packages/cli/src",
     mayImport: [machine, wire, "@fractal-punch/server", "@fractal-punch/peer", /^node:/, npmPackages],
