@@ -1,6 +1,6 @@
 /** What is inside a sealed packet: one frame, whose first byte is its kind (docs/protocol.md section 7). */
 import { type Address, addressFromBytes, ipBytes } from "@fractal-punch/machine";
-import { ByteReader, ByteWriter } from "./bytes.ts";
+import { ByteReader, ByteWriter, concatBytes } from "./bytes.ts";
 import {
   type Candidate,
   type NatProfile,
@@ -47,16 +47,15 @@ const kinds = [
   "close",
 ] as const satisfies readonly Frame["kind"][];
 
-export const dataKind = 1;
+const dataKindByte = Uint8Array.of(kinds.indexOf("data"));
 
 export function encodeFrame(frame: Frame): Uint8Array {
+  // Nearly all frames are data, and these are large: no writer that grows.
+  if (frame.kind === "data") return concatBytes(dataKindByte, frame.data);
   const writer = new ByteWriter().u8(kinds.indexOf(frame.kind));
   switch (frame.kind) {
     case "nothing":
     case "resumed":
-      break;
-    case "data":
-      writer.raw(frame.data);
       break;
     case "probe":
       writer.zeros(3).u32(frame.id).zeros(16);
