@@ -1,5 +1,5 @@
 /** A host makes itself reachable through one server address, and keeps it so (docs/protocol.md section 4). */
-import { type Address, type Deadline, hkdfSha256, randomBytes, sameAddress } from "@fractal-punch/machine";
+import { type Address, type Deadline, hkdfSha256, randomBytes } from "@fractal-punch/machine";
 import {
   Attribute,
   asciiBytes,
@@ -173,7 +173,8 @@ export class Registration implements Sleeper {
       this.#deadline,
       now + Math.min(registerRefreshMs, (registered.lifetimeSeconds * 1000) / 3),
     );
-    const begins = !this.registered || !this.link.mapped || !sameAddress(this.link.mapped, registered.mapped);
+    // A refresh needs no proof; whatever begins anew, here or at the server, needs one.
+    const begins = this.#proofs > 0;
     this.registered = true;
     this.#proofs = 0;
     this.#owner.registered(now, registered.mapped, begins, out);
