@@ -27,13 +27,23 @@ export const bothPublic: Pair = {
 export const bothMasqueraded: Pair = {
   name: "both behind masquerading NATs",
   path: "direct",
-  place: (topology) => placeBehindTwo(topology, "masquerade", "masquerade"),
+  place: (topology) => placeBehindTwo(topology, ["masquerade", "drop"], ["masquerade", "drop"]),
+};
+
+/**
+ * On links without delay no datagram of one side can leave before the other's has arrived, so which of them opens its
+ * router first is luck.
+ */
+export const oneAcceptingUnasked: Pair = {
+  name: "the same, and the host's NAT accepts unasked input",
+  path: "either",
+  place: (topology) => placeBehindTwo(topology, ["masquerade", "accept"], ["masquerade", "drop"]),
 };
 
 export const bothAcceptingUnasked: Pair = {
-  name: "the same, and the NATs accept unasked input",
-  path: "direct",
-  place: (topology) => placeBehindTwo(topology, "masquerade", "masquerade", "accept"),
+  name: "the same, and both NATs accept unasked input",
+  path: "either",
+  place: (topology) => placeBehindTwo(topology, ["masquerade", "accept"], ["masquerade", "accept"]),
 };
 
 export const bothBehindOne: Pair = {
@@ -54,19 +64,19 @@ export const bothBehindOne: Pair = {
 export const clientSymmetric: Pair = {
   name: "client behind a symmetric NAT",
   path: "either",
-  place: (topology) => placeBehindTwo(topology, "masquerade", "masquerade-random"),
+  place: (topology) => placeBehindTwo(topology, ["masquerade", "drop"], ["masquerade-random", "drop"]),
 };
 
 export const hostSymmetric: Pair = {
   name: "host behind a symmetric NAT",
   path: "either",
-  place: (topology) => placeBehindTwo(topology, "masquerade-random", "masquerade"),
+  place: (topology) => placeBehindTwo(topology, ["masquerade-random", "drop"], ["masquerade", "drop"]),
 };
 
 export const bothSymmetric: Pair = {
   name: "both behind symmetric NATs",
   path: "relayed",
-  place: (topology) => placeBehindTwo(topology, "masquerade-random", "masquerade-random"),
+  place: (topology) => placeBehindTwo(topology, ["masquerade-random", "drop"], ["masquerade-random", "drop"]),
 };
 
 export const bothFirewalled: Pair = {
@@ -78,6 +88,7 @@ export const bothFirewalled: Pair = {
 export const pairs: readonly Pair[] = [
   bothPublic,
   bothMasqueraded,
+  oneAcceptingUnasked,
   bothAcceptingUnasked,
   bothBehindOne,
   clientSymmetric,
@@ -93,14 +104,11 @@ function placePublic(topology: Topology, family: Family, firewall = false): Plac
   return { server, host, client, hostIp: ipOf(host, family), clientIp: ipOf(client, family) };
 }
 
-function placeBehindTwo(
-  topology: Topology,
-  hostNat: NatKind,
-  clientNat: NatKind,
-  unasked: UnaskedInput = "drop",
-): Placement {
-  const hostRouter = topology.addRouter("host-router", hostNat, unasked);
-  const clientRouter = topology.addRouter("client-router", clientNat, unasked);
+type RouterKind = readonly [NatKind, UnaskedInput];
+
+function placeBehindTwo(topology: Topology, hostKind: RouterKind, clientKind: RouterKind): Placement {
+  const hostRouter = topology.addRouter("host-router", ...hostKind);
+  const clientRouter = topology.addRouter("client-router", ...clientKind);
   return {
     server: topology.addNode("server"),
     host: hostRouter.addNode("host"),

@@ -26,7 +26,7 @@ export interface PublicNodeOptions {
 
 /**
  * A small internet in namespaces: one router in the middle, one public network for each machine or router joined to it
- * (198.18.n.0/24 of RFC 2544's benchmark range, 2001:db8:n::/64 of RFC 3849's). All private networks are
+ * (n from 1: 198.18.n.0/24 of RFC 2544's benchmark range, 2001:db8:n::/64 of RFC 3849's). All private networks are
  * 192.168.1.0/24, as in most homes, so that a private address means another machine on either side.
  */
 export class Topology {
@@ -84,7 +84,7 @@ export class Topology {
   }
 
   #join(namespace: Namespace, device: string, families: readonly Family[]): number {
-    const site = this.#sites++;
+    const site = ++this.#sites;
     const near = `site${site}`;
     configureLinks(this.#internet, [
       `link add name ${near} type veth peer name ${device} netns ${namespace.name}`,
