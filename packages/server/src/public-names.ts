@@ -34,6 +34,24 @@ export function named(names: readonly string[], source: NameSource): PublicNames
   return { names, source, arePrivate: addresses.every((address) => address && addressScope(address) !== "global") };
 }
 
+/**
+ * The names after a host has dialled the server at that address. Hosts know better than private interfaces do, and nobody
+ * knows better than the operator and the cloud. Of each family the first host is believed, so that a later one cannot lead
+ * others astray.
+ */
+export function taught(current: PublicNames, dialled: Address): PublicNames {
+  const { source, names } = current;
+  if (addressScope(dialled) !== "global" || (source !== "dialled" && !isGuess(current))) return current;
+  const known = source === "dialled" ? names : [];
+  if (known.some((name) => addressFromIpText(name, 0)?.family === dialled.family)) return current;
+  return named([...known, ipText(dialled)], "dialled");
+}
+
+/** Whether hosts can teach better: only private addresses of this machine are known, or none. */
+export function isGuess({ source, arePrivate }: PublicNames): boolean {
+  return source === "interface" && arePrivate;
+}
+
 async function interfaceAddress(family: 4 | 6): Promise<Address | undefined> {
   const texts = Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address));
   const found = [await routedAddress(family), ...texts.map((text) => addressFromIpText(text, 0))];

@@ -62,11 +62,11 @@ export class RevocationReader {
     return found;
   }
 
-  /** Calls for each that is added from now on, and for each fault in reading, until `close`. */
-  watch(onRevocation: (revocation: Revocation) => void, onFault: (error: unknown) => void): void {
+  /** Calls for those that are added from now on, and for each fault in reading, until `close`. */
+  watch(onRevocations: (revocations: readonly Revocation[]) => void, onFault: (error: unknown) => void): void {
     const readAll = async (): Promise<void> => {
       try {
-        for (const revocation of await this.read()) onRevocation(revocation);
+        onRevocations(await this.read());
       } catch (error) {
         onFault(error);
       }

@@ -1,5 +1,5 @@
 /** Runs the server on real sockets, with its state folder. */
-import { type Address, addressFromIpText, addressScope, addressText, ipText } from "@fractal-punch/machine";
+import { type Address, addressText } from "@fractal-punch/machine";
 import { Driver } from "@fractal-punch/udp";
 import { nodePrimitives, systemRandom } from "@fractal-punch/udp/primitives";
 import {
@@ -12,8 +12,8 @@ import {
   type Sizes,
 } from "./core/index.ts";
 import { defaultPort, defaultSecondPort, isWithoutIp6, listenPorts, portError } from "./listen-ports.ts";
-import { findPublicNames, named, type PublicNames } from "./public-names.ts";
-import { RevocationReader } from "./revocation-file.ts";
+import { findPublicNames, isGuess, named, type PublicNames, taught } from "./public-names.ts";
+import { type Revocation, RevocationReader } from "./revocation-file.ts";
 import { writeServerFile } from "./server-file.ts";
 import { openStateFolder } from "./state-folder.ts";
 
@@ -40,6 +40,8 @@ export type ServeEvent =
   | { readonly type: "without-ip6" }
   /** At start, and when hosts that dialled the server taught it better. */
   | ({ readonly type: "public-names" } & PublicNames)
+  /** So many were read from the state folder: at start if there are any, and whenever another process added some. */
+  | { readonly type: "revocations-read"; readonly count: number }
   /** Revocations cannot be read, or `server.json` cannot be written; the server goes on. */
   | { readonly type: "state-fault"; readonly error: unknown };
 
@@ -108,16 +110,17 @@ export class RunningServer {
   }
 
   async start(givenNames: readonly string[]): Promise<void> {
-    for (const revocation of await this.#revocations.read()) this.#driver.command({ type: "revoke", ...revocation });
+    this.#revoke(await this.#revocations.read());
     // The driver opens ports, and tells of it, before `command` returns.
     this.#driver.command({ type: "start" });
     if (this.#fault !== undefined) throw this.#fault;
     this.#revocations.watch(
-      (revocation) => this.#driver.command({ type: "revoke", ...revocation }),
+      (revocations) => this.#revoke(revocations),
       (error) => this.#onEvent({ type: "state-fault", error }),
     );
     const families = [...new Set(this.#listening.map((address) => address.family))];
     const found = await findPublicNames(givenNames, families);
+    // A host may have dialled in the meantime.
     if (!isGuess(found) || this.#publicNames.source !== "dialled") this.#learn(found);
     await this.#writing;
   }
@@ -129,9 +132,14 @@ export class RunningServer {
     await this.#writing;
   }
 
+  #revoke(revocations: readonly Revocation[]): void {
+    for (const revocation of revocations) this.#driver.command({ type: "revoke", ...revocation });
+    if (revocations.length > 0) this.#onEvent({ type: "revocations-read", count: revocations.length });
+  }
+
   #hear(event: ServerEvent): void {
     if (event.type === "listening" && event.port.main) this.#listening.push(event.local);
-    if (event.type === "public-address") this.#hearDialled(event.address);
+    if (event.type === "public-address") this.#learn(taught(this.#publicNames, event.address));
     if (event.type === "listen-failed" && isWithoutIp6(event.port, event.code)) {
       if (event.port.main) this.#onEvent({ type: "without-ip6" });
       return;
@@ -140,19 +148,8 @@ export class RunningServer {
     this.#onEvent(event);
   }
 
-  /**
-   * Hosts know better than private interfaces do, and nobody knows better than the operator and the cloud. Of each family
-   * the first host is believed, so that a later one cannot lead others astray.
-   */
-  #hearDialled(dialled: Address): void {
-    const { source, names } = this.#publicNames;
-    if (addressScope(dialled) !== "global" || (source !== "dialled" && !isGuess(this.#publicNames))) return;
-    const known = source === "dialled" ? names : [];
-    if (known.some((name) => addressFromIpText(name, 0)?.family === dialled.family)) return;
-    this.#learn(named([...known, ipText(dialled)], "dialled"));
-  }
-
   #learn(publicNames: PublicNames): void {
+    if (publicNames === this.#publicNames) return;
     this.#publicNames = publicNames;
     this.#onEvent({ type: "public-names", ...publicNames });
     const content = { publicNames: publicNames.names, listening: this.#listening.map(addressText) };
@@ -160,8 +157,4 @@ export class RunningServer {
       .then(() => writeServerFile(this.#stateFolder, content))
       .catch((error: unknown) => this.#onEvent({ type: "state-fault", error }));
   }
-}
-
-function isGuess({ source, arePrivate }: PublicNames): boolean {
-  return source === "interface" && arePrivate;
 }
