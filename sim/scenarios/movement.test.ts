@@ -134,6 +134,20 @@ test("an idle client whose NAT gets another address without a word stays within 
   );
 });
 
+test("a client that moves again while it is coming back, for the host is away, comes back at once when the host does", () => {
+  const { pair } = atHome(symmetric, symmetric);
+  const [hostLine] = pair.host.interfaces;
+  assert.ok(hostLine);
+  pair.stream(60_000, 10);
+  hostLine.isUp = false;
+  pair.pass(20_000);
+  pair.move(pair.client, { behind: pair.world.nat("café", symmetric, delays.client) });
+  pair.pass(20_000);
+  const before = pair.requests.length;
+  hostLine.isUp = true;
+  pair.world.runUntil(() => pair.requests.length > before, pair.world.now + 3000);
+});
+
 /** A client at home, whose router is known, with a session that has been up for some seconds. */
 function atHome(client: typeof portRestrictedCone, host = portRestrictedCone): { pair: Pair; home: Router } {
   const world = new World({ seed: 1 });

@@ -177,9 +177,9 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
     // Nothing waits for it: Connect carries no address of the client.
   }
 
-  addressChanged(now: number, _link: ServerLink, out: Out): void {
+  addressChanged(now: number, link: ServerLink, out: Out): void {
     if (!this.#session.established) return;
-    this.#introducing.reconnect(now, out);
+    this.#introducing.moved(now, link, out);
     this.#session.beginRound(now, out);
   }
 

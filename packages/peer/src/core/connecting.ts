@@ -2,8 +2,7 @@
  * A client's Connect: out on every address family under one transaction id, repeated until the host has answered, the
  * nonce returned as soon as it is known (docs/protocol.md section 5).
  */
-import type { Deadline } from "@fractal-punch/machine";
-import { equalBytes } from "@fractal-punch/machine";
+import { type Address, type Deadline, equalBytes, sameAddress } from "@fractal-punch/machine";
 import {
   type Approach,
   Attribute,
@@ -51,6 +50,8 @@ interface Leg {
   nextAtMs: number;
   nonce: Uint8Array | undefined;
   channel: number | undefined;
+  /** Where the server saw it come from. */
+  mapped: Address | undefined;
   proven: boolean;
   error: ErrorCode | undefined;
   timeRefusals: number;
@@ -98,6 +99,7 @@ export class Connecting implements Sleeper {
       nextAtMs: now,
       nonce: undefined,
       channel: undefined,
+      mapped: undefined,
       proven: false,
       error: undefined,
       timeRefusals: 0,
@@ -118,6 +120,12 @@ export class Connecting implements Sleeper {
   /** Whether the host's answer is still awaited. */
   get waiting(): boolean {
     return !this.#hostAnswered;
+  }
+
+  /** Whether the server has answered it on that socket's present address. */
+  cameFrom(link: ServerLink): boolean {
+    const mapped = this.#legs.find((leg) => leg.link === link)?.mapped;
+    return mapped !== undefined && link.mapped !== undefined && sameAddress(mapped, link.mapped);
   }
 
   stop(): void {
@@ -152,6 +160,7 @@ export class Connecting implements Sleeper {
     const returnNonce = !connected.proven && leg.nonce === undefined;
     leg.channel = connected.channel;
     leg.nonce = connected.nonce;
+    leg.mapped = connected.mapped;
     leg.error = undefined;
     leg.proven ||= connected.proven;
     if (leg.proven && this.#hostAnswered) leg.nextAtMs = Infinity;
@@ -163,6 +172,10 @@ export class Connecting implements Sleeper {
 
   #refused(now: number, leg: Leg, message: StunMessage, out: Out): void {
     const code = errorCodeOf(message);
+    if (code === ErrorCode.staleNonce) {
+      leg.nonce = message.value(Attribute.nonce)?.slice();
+      return;
+    }
     if (code === undefined || leg.channel !== undefined) return;
     const serverMs = u64Of(message, Attribute.time);
     if (code === ErrorCode.timeOff && serverMs !== undefined && leg.timeRefusals++ === 0) {

@@ -29,6 +29,8 @@ import type { Sockets } from "./sockets.ts";
 const maxResumes = 3;
 /** A session that the server would not introduce again asks once more after this. */
 const retryMs = 10_000;
+/** Coming back may take long, and a host refuses a first message whose time is minutes off. */
+const openingLifeMs = 60_000;
 
 export interface IntroducingOwner {
   /** The server has bound a channel, and tells the host's server-seen addresses. */
@@ -55,6 +57,7 @@ export class Introducing implements ConnectingOwner, Sleeper {
   readonly #fresh: FreshSockets;
   readonly #session: Session;
   #opening: Opening | undefined;
+  #openedAtMs = -Infinity;
   #connecting: Connecting | undefined;
   /** Whether the host has ever answered. */
   #established = false;
@@ -90,6 +93,11 @@ export class Introducing implements ConnectingOwner, Sleeper {
   reconnect(now: number, out: Out): void {
     const waiting = this.#connecting?.waiting || this.#retry.dueAt !== Infinity;
     if (this.#established && !waiting) this.connect(now, out);
+  }
+
+  /** A socket's address is another one. What is under way from the old address is dropped as a replay by the server. */
+  moved(now: number, link: ServerLink, out: Out): void {
+    if (this.#established && !this.#connecting?.cameFrom(link)) this.connect(now, out);
   }
 
   wake(now: number, _reason: string, out: Out): void {
@@ -144,6 +152,7 @@ export class Introducing implements ConnectingOwner, Sleeper {
       const frame = encodeFrame({ kind: "resume", timeMs: this.#context.clock.serverMs(now) });
       return { kind: "resume", packet: keys.seal(frame).subarray(channelHeaderBytes) };
     }
+    if (now - this.#openedAtMs >= openingLifeMs) this.#opening = undefined;
     this.#opening ??= this.#newOpening(now);
     return this.#opening && { kind: "first", message: this.#opening.message };
   }
@@ -164,6 +173,7 @@ export class Introducing implements ConnectingOwner, Sleeper {
 
   #newOpening(now: number): Opening | undefined {
     const { keyPair, invite, earlyData } = this.#options;
+    this.#openedAtMs = now;
     const fits = !this.#established && earlyData !== undefined && earlyData.length <= maxEarlyDataBytes;
     return Opening.to(this.#context, keyPair, invite, {
       index: this.#table.newIndex(),
