@@ -82,6 +82,8 @@ export function logLine(event: ServeEvent): LogLine | undefined {
       return info("without-ip6", {}, "This machine has no IPv6: serving IPv4 only.");
     case "public-names":
       return publicNamesLine(event);
+    case "revocations-read":
+      return info("revocations-read", { count: event.count }, `Revocations read: ${event.count}.`);
     case "state-fault":
       return warn(
         "state-fault",
