@@ -25,7 +25,15 @@ const rooms = [
   { folder: "packages/peer/src", mayImport: [machine, wire, udp, /^node:/, npmPackages] },
   {
     folder: "packages/cli/src",
-    mayImport: [machine, wire, "@fractal-punch/server", "@fractal-punch/peer", /^node:/, npmPackages],
+    mayImport: [
+      machine,
+      wire,
+      "@fractal-punch/server",
+      "@fractal-punch/peer",
+      "@fractal-punch/peer/sodium",
+      /^node:/,
+      npmPackages,
+    ],
   },
   {
     folder: "sim/src",

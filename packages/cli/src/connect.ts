@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { type Interruption, stoppedCode, watchInterruption } from "./interruption.ts";
 import { findInvite, type InviteOptions } from "./invite-source.ts";
 import { Output } from "./output.ts";
-import { pathText, reportPaths } from "./path-report.ts";
+import { connectingText, pathText, reportPaths } from "./path-report.ts";
 import { msText } from "./quantity.ts";
 import { Rates } from "./rates.ts";
 import { ClientTunnel } from "./tunnel-client.ts";
@@ -84,14 +84,14 @@ async function keepConnected(
   let pauseMs = firstPauseMs;
   for (;;) {
     try {
-      output.status(() => "connecting …");
       const startedAtMs = performance.now();
+      output.status(() => connectingText(startedAtMs));
       const connection = await connect(invite, { signal, ...(folder !== undefined && { folder }) });
       worked = true;
       pauseMs = firstPauseMs;
-      await carry(connection, tunnel, output, startedAtMs, signal);
+      await carry(connection, tunnel, output, startedAtMs);
     } catch (error) {
-      if (!(worked && error instanceof PunchError && passing.has(error.code))) throw error;
+      if (signal.aborted || !(worked && error instanceof PunchError && passing.has(error.code))) throw error;
       output.event("closed", { code: error.code }, `${error.message} Trying again until it works.`);
     }
     await delay(pauseMs, undefined, { signal });
@@ -100,13 +100,7 @@ async function keepConnected(
 }
 
 /** Rejects when the session has ended, with the reason. */
-async function carry(
-  connection: Connection,
-  tunnel: ClientTunnel,
-  output: Output,
-  startedAtMs: number,
-  signal: AbortSignal,
-): Promise<void> {
+function carry(connection: Connection, tunnel: ClientTunnel, output: Output, startedAtMs: number): Promise<never> {
   tunnel.attach(connection);
   reportPaths(connection, output, startedAtMs);
   const rates = new Rates(performance.now());
@@ -116,15 +110,7 @@ async function carry(
     const programs = tunnel.flows === 1 ? "1 program" : `${tunnel.flows} programs`;
     return `${pathText(path)}${rtt}, ${programs}, ${rates.text(counts, performance.now())}`;
   });
-  const closed = new Promise<never>((_, reject) => {
+  return new Promise((_, reject) => {
     connection.once("close", (error) => reject(error ?? new PunchError("CLOSED", "The host has closed the session.")));
   });
-  const stop = (): void => void connection.close();
-  signal.addEventListener("abort", stop);
-  try {
-    if (signal.aborted) stop();
-    await closed;
-  } finally {
-    signal.removeEventListener("abort", stop);
-  }
 }

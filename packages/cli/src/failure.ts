@@ -11,6 +11,8 @@ export function reportFailure(error: unknown, json: boolean): number {
   // Help and version end as errors of commander with the code 0; its faults have been told by then.
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageCode;
   const { code, message, exitCode } = describedFailure(error);
+  // Who pressed Ctrl-C knows.
+  if (code === "ABORTED" && !json) return exitCode;
   if (json) process.stdout.write(`${JSON.stringify({ event: "error", code, message })}\n`);
   else process.stderr.write(`fractal-punch: ${message} (${code})\n`);
   return exitCode;

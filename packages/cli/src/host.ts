@@ -108,7 +108,9 @@ function tellOf(listener: Listener, { server, ticket }: HostCredentials, offer: 
     registrations += 1;
     const { hostId, invite } = listener;
     const text =
-      registrations === 1 ? inviteText(server, invite, ticketEndsAtMs(ticket)) : `Registered at ${server} again.`;
+      registrations === 1
+        ? inviteText(server, invite, ticketEndsAtMs(ticket))
+        : `Registered at ${server}, seen there as ${address}.`;
     output.event("registered", { hostId, invite, address }, text);
   });
   listener.on("unreachable", () => {

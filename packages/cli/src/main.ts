@@ -16,8 +16,8 @@ On one machine, in three terminals:
   fractal-punch host --echo
   fractal-punch ping
 
-Ends with 0: done, 1: see there, 2: called wrongly, 3: server not reached, 4: refused, 5: host not found,
-6: no answer from the host, 130: interrupted.`;
+Ends with 0: done, 1: ping --until-direct stayed relayed, or a fault of this program, 2: called wrongly,
+3: server not reached, 4: refused, 5: host not found, 6: no answer from the host, 130: interrupted.`;
 
 const { version } = readManifest();
 const program = new Command("fractal-punch")

@@ -36,3 +36,8 @@ export function pathText({ kind, remote }: PathInfo): string {
 export function sinceMs(startedAtMs: number): number {
   return Math.round((performance.now() - startedAtMs) * 10) / 10;
 }
+
+/** For the status line, until there is a path. */
+export function connectingText(startedAtMs: number): string {
+  return `connecting … ${Math.floor((performance.now() - startedAtMs) / 1000)} s`;
+}

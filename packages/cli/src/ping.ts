@@ -1,12 +1,13 @@
 /** `fractal-punch ping`: which path a host is reached by, how fast, and why. */
 
 import { connect, PunchError } from "@fractal-punch/peer";
+import { loadPrimitives } from "@fractal-punch/peer/sodium";
 import type { Command } from "commander";
 import { interruptedCode, watchInterruption } from "./interruption.ts";
 import { findInvite, type InviteOptions } from "./invite-source.ts";
 import { secondsOption, wholeOption } from "./number-option.ts";
 import { Output } from "./output.ts";
-import { reportPaths } from "./path-report.ts";
+import { connectingText, reportPaths } from "./path-report.ts";
 import { type PingPlan, Pings } from "./pings.ts";
 import { reportVerdict } from "./verdict-report.ts";
 
@@ -58,8 +59,10 @@ async function runPing(argument: string | undefined, options: PingOptions): Prom
   const invite = await findInvite(argument, options);
   const { folder, early } = options;
   const pings = new Pings(output, planOf(options));
+  // A part of starting this program, like its other modules, and not of connecting.
+  await loadPrimitives();
   const startedAtMs = performance.now();
-  output.status(() => "connecting …");
+  output.status(() => connectingText(startedAtMs));
   try {
     const connection = await connect(invite, {
       signal,

@@ -5,11 +5,11 @@ const refreshMs = 1000;
 const clearLine = "\r\u001b[2K";
 
 export class StatusLine {
-  readonly #stream: WriteStream;
+  readonly #stream: Pick<WriteStream, "columns" | "write">;
   #text: (() => string) | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(stream: WriteStream) {
+  constructor(stream: Pick<WriteStream, "columns" | "write">) {
     this.#stream = stream;
   }
 

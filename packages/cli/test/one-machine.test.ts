@@ -83,6 +83,18 @@ test("a host prints the same invite at each start", async (t) => {
   assert.equal(printed.stdout.trim(), invites[0]);
 });
 
+test("a server with open access takes a host without a ticket, and no other server does", async (t) => {
+  const [open, closed] = await Promise.all([
+    startServer(new Machine(t), 0, "--access", "open"),
+    startServer(new Machine(t)),
+  ]);
+  const host = ["host", "--echo", "--json", "--server"];
+  await new Machine(t).start([...host, `127.0.0.1:${open.port}`]).event("registered");
+  const refused = await new Machine(t).run([...host, `127.0.0.1:${closed.port}`]);
+  assert.equal(refused.code, 4);
+  assert.equal(eventsOf(refused).at(-1)?.["code"], "TICKET_WRONG");
+});
+
 test("an invite is taken from the argument, standard input, a file and the environment", async (t) => {
   const host = new Machine(t);
   const client = new Machine(t);
