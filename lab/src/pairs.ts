@@ -35,13 +35,13 @@ export const bothMasqueraded: Pair = {
  * router first is luck.
  */
 export const oneAcceptingUnasked: Pair = {
-  name: "the same, and the host's NAT accepts unasked input",
+  name: "masquerading NATs, the host's accepts unasked input",
   path: "either",
   place: (topology) => placeBehindTwo(topology, ["masquerade", "accept"], ["masquerade", "drop"]),
 };
 
 export const bothAcceptingUnasked: Pair = {
-  name: "the same, and both NATs accept unasked input",
+  name: "masquerading NATs, both accept unasked input",
   path: "either",
   place: (topology) => placeBehindTwo(topology, ["masquerade", "accept"], ["masquerade", "accept"]),
 };
