@@ -84,8 +84,6 @@ export function logLine(event: ServeEvent): LogLine | undefined {
       return publicNamesLine(event);
     case "revocations-read":
       return info("revocations-read", { count: event.count }, `Revocations read: ${event.count}.`);
-    case "revocations-read":
-      return info("revocations-read", { count: event.count }, `Revocations read: ${event.count}.`);
     case "state-fault":
       return warn(
         "state-fault",
