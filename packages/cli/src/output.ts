@@ -8,13 +8,19 @@ export type Fields = Readonly<Record<string, unknown>>;
 
 export class Output {
   readonly json: boolean;
+  readonly #unread = new AbortController();
   readonly #status: StatusLine | undefined;
 
   constructor(json: boolean) {
     this.json = json;
     if (!json && process.stderr.isTTY) this.#status = new StatusLine(process.stderr);
-    // A reader that went away (`| head`) is no reason to end a tunnel, and not worth a crash.
     for (const stream of [process.stdout, process.stderr]) stream.on("error", ignoreClosedPipe);
+    process.stdout.once("error", () => this.#unread.abort());
+  }
+
+  /** Aborted when nobody reads stdout any more (`| head`): no reason to end a tunnel, but one to stop pinging. */
+  get unread(): AbortSignal {
+    return this.#unread.signal;
   }
 
   /** One event: a JSON line for programs; for people `text`, unless there is nothing to tell them. */

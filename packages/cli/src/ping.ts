@@ -71,7 +71,7 @@ async function runPing(argument: string | undefined, options: PingOptions): Prom
     });
     output.status(() => pings.statusText(connection.path));
     reportPaths(connection, output, startedAtMs);
-    const closed = await pings.run(connection, startedAtMs, signal);
+    const closed = await pings.run(connection, startedAtMs, AbortSignal.any([signal, output.unread]));
     pings.noticeSummary();
     await reportVerdict(connection, output, signal);
     await connection.close();

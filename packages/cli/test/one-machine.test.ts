@@ -145,7 +145,7 @@ test("SIGINT ends ping with its verdict and 130", async (t) => {
   assert.equal(eventsOf(ended).at(-1)?.["event"], "verdict");
 });
 
-test("a reader that goes away does not end a host", async (t) => {
+test("a reader that goes away ends a ping, and not a host", async (t) => {
   const machine = new Machine(t);
   await startServer(machine);
   const host = machine.start(["host", "--echo", "--json"]);
@@ -156,5 +156,9 @@ test("a reader that goes away does not end a host", async (t) => {
     await machine.run(["ping", "--count", "1", "--json"]),
   ];
   for (const ended of pings) assert.equal(ended.code, 0, ended.stdout + ended.stderr);
+  const endless = machine.start(["ping", "--count", "0", "--interval", "0.05", "--json"]);
+  await endless.event("reply");
+  endless.process.stdout?.destroy();
+  assert.equal((await endless.ended).code, 0);
   assert.equal((await host.signal("SIGTERM")).code, 0);
 });
