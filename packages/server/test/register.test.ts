@@ -81,6 +81,7 @@ test("one family lapses alone", () => {
   const client = new TestClient(server, host.clientTicket());
   assert.deepEqual(client.connected(client.connect()).hostAddresses, [host.address]);
   assert.equal(server.takeEvents("registration-ended").length, 0);
+  assert.equal(server.server.sizes.tuples, 2, "the other family's, and the client's");
 });
 
 test("a repeat of the last Register is answered again, and prolongs nothing", () => {
@@ -204,6 +205,19 @@ test("the owner of the key may change its ticket, and invites follow the ticket"
   assert.equal(errorTo(before.connect(), before.address), ErrorCode.hostNotRegistered);
   const after = new TestClient(server, host.clientTicket());
   after.connected(after.connect());
+});
+
+test("a recorded Register under an earlier ticket does not bring that ticket back", () => {
+  const server = new TestServer();
+  const host = new TestHost(server);
+  const { nonce, serverKey } = host.nonce();
+  const recorded = host.registerBytes(nonce, serverKey);
+  host.registered(server.receive(host.address, recorded));
+  host.ticket = hostTicket("other");
+  host.registered(host.register());
+  assert.deepEqual(server.receive(host.address, recorded), []);
+  const client = new TestClient(server, host.clientTicket());
+  client.connected(client.connect());
 });
 
 test("idsPerTicket bounds what one ticket may register, and ended ids do not count", () => {

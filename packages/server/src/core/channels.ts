@@ -172,6 +172,7 @@ export class Channels {
       pair.host.tuple = to;
       place(pair.host);
     }
+    this.#tuples.release(from);
   }
 
   hasAny(registration: Registration, tuple: Tuple): boolean {
@@ -190,7 +191,7 @@ export class Channels {
   #refill(now: number, channel: Channel, neededBytes: number): boolean {
     const { pair } = channel;
     if (channel === pair.host && !pair.proven) return false;
-    channel.credit += this.#quotas.grant(now, pair.registration.account, neededBytes);
+    channel.credit += this.#quotas.grant(now, pair.registration.account, neededBytes - channel.credit);
     return channel.credit >= neededBytes;
   }
 

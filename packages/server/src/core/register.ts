@@ -46,9 +46,8 @@ function refresh(state: ServerState, question: Question, hostKey: Uint8Array): O
 function prove(state: ServerState, question: Question, hostKey: Uint8Array): Outcome {
   const { message, now, from } = question;
   const nonce = message.value(Attribute.nonce);
-  if (nonce === undefined || !state.nonces.matches(nonce, from, state.clock.epochMs(now))) {
-    return refused(ErrorCode.staleNonce);
-  }
+  if (nonce === undefined) return refused(ErrorCode.unauthenticated);
+  if (!state.nonces.matches(nonce, from, state.clock.epochMs(now))) return refused(ErrorCode.staleNonce);
   const admitted = state.tickets.admit(now, message);
   if ("code" in admitted) return admitted;
   const { ticket, key } = admitted;
@@ -60,6 +59,8 @@ function prove(state: ServerState, question: Question, hostKey: Uint8Array): Out
   }
   const request = decodeRegistration(message);
   if (request === undefined) return refused(ErrorCode.badRequest, key);
+  const known = state.registrations.find(asciiText(hostKey));
+  if (known?.instance === asciiText(request.instance) && isReplay(known, question, request)) return "replay";
   const registration = registrationFor(state, question, ticket, request, dh);
   if (!(registration instanceof Registration)) return refused(registration, key);
   return renew(state, question, registration, request);
@@ -99,7 +100,7 @@ function registrationFor(
   return registration;
 }
 
-/** Takes the sequence number, and answers. A number that has not grown is a repeat, whose answer was lost, or a replay. */
+/** Takes the sequence number, and answers; to a repeat, whose answer was lost, it answers only. */
 function renew(
   state: ServerState,
   question: Question,
@@ -107,15 +108,14 @@ function renew(
   request: RegistrationRequest,
 ): Outcome {
   const { now, from, port } = question;
+  if (isReplay(registration, question, request)) return "replay";
   const leg = registration.leg(from.family);
-  const repeated = leg?.live === true && leg.tuple === question.tuple && request.sequence === leg.sequence;
-  if (leg !== undefined && request.sequence <= leg.sequence && !repeated) return "replay";
-  if (!repeated) {
+  if (leg?.sequence !== request.sequence) {
     const tuple = state.tuples.open(port, from, question.options);
-    const news = leg?.tuple !== tuple || !leg.live;
+    const isNews = leg?.tuple !== tuple || !leg.live;
     state.registrations.place(registration, tuple, request.sequence, now + state.limits.registrationLifeMs);
     state.deadlines.set(registration.deadline, dueAt(state, registration));
-    if (news) announce(state, question, registration);
+    if (isNews) announce(state, question, registration);
   }
   const registered = {
     mapped: from,
@@ -124,8 +124,14 @@ function renew(
     epoch: state.epoch,
   };
   const signature = { macs: state.primitives, key: registration.key };
-  const bytes = encodeRegistered(state.builder, question.message.transactionId, registered, signature);
-  return answer(question, bytes);
+  return answer(question, encodeRegistered(state.builder, question.message.transactionId, registered, signature));
+}
+
+/** Whether the sequence number has not grown, other than in a repeat from the registered address. */
+function isReplay(registration: Registration, question: Question, { sequence }: RegistrationRequest): boolean {
+  const leg = registration.leg(question.from.family);
+  if (leg === undefined || sequence > leg.sequence) return false;
+  return sequence < leg.sequence || !leg.live || leg.tuple !== question.tuple;
 }
 
 function announce(state: ServerState, question: Question, registration: Registration): void {
@@ -170,13 +176,12 @@ export function wakeRegistration(
   out: Outbox<ServerEvent>,
 ): void {
   if (state.tickets.hasExpired(now, registration.ticket)) return endRegistration(state, registration, "expired", out);
-  for (const leg of registration.liveLegs) {
-    if (leg.endsAt > now) continue;
-    if (registration.liveLegs.length === 1) emitEnd(registration, "lapsed", out);
-    state.registrations.lapse(leg);
-  }
-  const live = registration.liveLegs.length > 0;
-  if (live) state.deadlines.set(registration.deadline, dueAt(state, registration));
+  const { liveLegs } = registration;
+  const lapsing = liveLegs.filter((leg) => leg.endsAt <= now);
+  const isOver = lapsing.length === liveLegs.length;
+  if (isOver) emitEnd(registration, "lapsed", out);
+  for (const leg of lapsing) state.registrations.lapse(leg);
+  if (!isOver) state.deadlines.set(registration.deadline, dueAt(state, registration));
   else if (!state.registrations.hasChannels(registration)) forget(state, registration);
   else state.deadlines.set(registration.deadline, now + state.limits.channelLifeMs);
 }

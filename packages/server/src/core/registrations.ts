@@ -134,7 +134,6 @@ export class Registrations {
     for (const leg of registration.legs) {
       this.#channels.endAll(registration, leg.tuple);
       this.lapse(leg);
-      this.#tuples.release(leg.tuple);
     }
   }
 
@@ -156,7 +155,6 @@ export class Registrations {
     if (leg === undefined || leg.tuple === tuple) return;
     this.#channels.move(registration, leg.tuple, tuple);
     this.lapse(leg);
-    this.#tuples.release(leg.tuple);
   }
 
   /** Nobody is introduced there any more; channels stay. */
@@ -164,6 +162,7 @@ export class Registrations {
     if (!leg.live) return;
     leg.live = false;
     leg.tuple.trust--;
+    this.#tuples.release(leg.tuple);
   }
 
   hasChannels(registration: Registration): boolean {
