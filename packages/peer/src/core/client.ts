@@ -248,15 +248,9 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
   }
 
   directOverdue(_now: number, out: Out): void {
-    const session = this.#session;
     this.#fresh.open(this.#sockets.links, out, {
-      ready: (at, link, through) => {
-        this.#trySeen(at, [link], through);
-        this.probeNamed(at, session, through);
-        session.beginRound(at, through);
-        session.keeper.expectDirect(at);
-      },
-      retired: (port) => session.keeper.paths.drop((route) => route.port === port),
+      ready: (at, link, attempt, through) => this.#tryFresh(at, link, attempt, through),
+      retired: (port) => this.#session.keeper.paths.drop((route) => route.port === port),
     });
   }
 
@@ -300,6 +294,22 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
       }
     }
     this.#session.settle(now, out);
+  }
+
+  /**
+   * Nothing leaves a fresh socket before the round: a probe that is early at the host's NAT would clash again. Which end
+   * has to be first nobody can tell, so both start together, then the host does, then the client.
+   */
+  #tryFresh(now: number, link: ServerLink, attempt: number, out: Out): void {
+    const { keeper } = this.#session;
+    for (const remote of this.#hostAddresses) {
+      if (remote.family === link.family) {
+        keeper.addUntried({ kind: "direct", port: link.port, remote }, "server-reflexive");
+      }
+    }
+    const probeAfterMs = [undefined, Infinity, 0][attempt - 1];
+    keeper.expectDirect(now + (keeper.paths.relay?.rttMs ?? 0));
+    this.#session.beginRound(now, out, probeAfterMs);
   }
 
   #link(port: PortId): ServerLink | undefined {

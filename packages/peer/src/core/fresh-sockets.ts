@@ -9,8 +9,8 @@ import { type LinkOwner, ServerLink } from "./server-link.ts";
 import { maxFreshSockets } from "./timing.ts";
 
 export interface FreshSocketUser {
-  /** The socket is open and its public address is known. */
-  ready(now: number, link: ServerLink, out: Out): void;
+  /** The socket is open and its public address is known; `attempt` counts the sockets, from 1. */
+  ready(now: number, link: ServerLink, attempt: number, out: Out): void;
   /** The socket before it was closed. */
   retired(port: PortId): void;
 }
@@ -76,8 +76,8 @@ export class FreshSockets {
 
   #owner(user: FreshSocketUser): LinkOwner {
     return {
-      addressKnown: (now, link, out) => user.ready(now, link, out),
-      addressChanged: (now, link, out) => user.ready(now, link, out),
+      addressKnown: (now, link, out) => user.ready(now, link, this.#tried, out),
+      addressChanged: (now, link, out) => user.ready(now, link, this.#tried, out),
       serverRestarted: () => undefined,
       serverSilent: () => undefined,
     };

@@ -105,13 +105,19 @@ export class PathKeeper {
     this.firstDirectAtMs ??= now;
   }
 
-  /** Asks `directOverdue` of the user unless something comes directly in 300 ms. */
-  expectDirect(now: number): void {
-    this.#overdueAtMs = now + freshSocketAfterMs;
+  /** A way that is tried from the next round on. */
+  addUntried(route: Route, candidate: CandidateKind): void {
+    this.#direct(route, candidate, Infinity, false);
   }
 
-  beginRound(now: number): void {
-    this.rounds.begin(now, this.paths.relay?.rttMs);
+  /** Asks `directOverdue` of the user unless something comes directly in 300 ms, counted from `fromMs`. */
+  expectDirect(fromMs: number): void {
+    this.#overdueAtMs = fromMs + freshSocketAfterMs;
+  }
+
+  /** The other end starts to probe when our candidates arrive, half a round trip from now; so do we, if not told else. */
+  beginRound(now: number, probeAfterMs: number = (this.paths.relay?.rttMs ?? Infinity) / 2): void {
+    this.rounds.begin(now, probeAfterMs);
   }
 
   /** Tries all direct paths that are not proven. */
@@ -184,6 +190,12 @@ export class PathKeeper {
 
   #checkOverdue(now: number, out: Out): void {
     this.#overdueAtMs = Infinity;
+    const { relay } = this.paths;
+    if (relay?.standing && relay.rttMs === undefined) {
+      // Whoever tries again then has to do it when the other end does, so the relayed round trip has to be known.
+      this.expectDirect(now);
+      return;
+    }
     const heard = this.paths.all.some((path) => path.route.kind === "direct" && path.heardAtMs > -Infinity);
     if (!heard) this.#user.directOverdue(now, out);
   }

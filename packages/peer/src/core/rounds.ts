@@ -25,14 +25,13 @@ export class Rounds {
     return Math.min(this.#nextAtMs, this.#repeatAtMs, this.#probeAtMs);
   }
 
-  /** Holds a round now; `rttMs` of the path that the candidates take. */
-  begin(now: number, rttMs: number | undefined): void {
+  /** Holds a round now, and starts probing `probeAfterMs` from now; `Infinity`: when the other end has answered. */
+  begin(now: number, probeAfterMs: number): void {
     this.round = (this.round + 1) % 65_536;
     this.#repeatAtMs = now;
     this.#repeatsLeft = maxRepeats;
-    // The other end starts when our candidates arrive, half a round trip from now.
     this.#probing = false;
-    this.#probeAtMs = rttMs === undefined ? Infinity : now + rttMs / 2;
+    this.#probeAtMs = now + probeAfterMs;
   }
 
   /** The schedule while there is no direct path; the first gap after a direct path was lost is none. */

@@ -133,9 +133,9 @@ export class Session implements Sleeper, PathUser {
     return path;
   }
 
-  /** Holds a round now: our candidates go out, and all direct paths are tried. */
-  beginRound(now: number, out: Out): void {
-    this.keeper.beginRound(now);
+  /** Holds a round now: our candidates go out, and all direct paths are tried, `probeAfterMs` from now if that is given. */
+  beginRound(now: number, out: Out, probeAfterMs?: number): void {
+    this.keeper.beginRound(now, probeAfterMs);
     this.settle(now, out);
   }
 
