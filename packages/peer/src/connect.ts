@@ -119,6 +119,7 @@ class ClientRun {
         return;
       case "registered":
       case "ended":
+      case "unknown-invite":
       case "session":
       // Only hosts say these.
     }
@@ -141,6 +142,8 @@ class ClientRun {
 
   async #close(): Promise<void> {
     this.#driver.command({ type: "close", session: clientSession, reason: "done" });
+    // Called out of an event, the command and what it leads to come only after this call.
+    await Promise.resolve();
     await this.#release();
   }
 

@@ -112,7 +112,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
    */
   send(data: Uint8Array | string): void {
     const bytes = bytesOf(data);
-    if (this.#closed) throw new PunchError("CLOSED");
+    if (this.#closed || this.#closing) throw new PunchError("CLOSED");
     assertSendable(bytes);
     this.counts.sentDatagrams++;
     this.counts.sentBytes += bytes.length;

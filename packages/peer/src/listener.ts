@@ -74,6 +74,10 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     readOrMakeKey(join(folder, "host.key")),
   ]);
   const book = await InviteBook.open(folder);
+  if (options.signal?.aborted) {
+    book.close();
+    throw new PunchError("ABORTED");
+  }
   const host = new Host({
     primitives,
     random: systemRandom,
@@ -146,6 +150,8 @@ export class Listener extends EventEmitter<ListenerEvents> {
 
   async #close(): Promise<void> {
     this.#driver.command({ type: "stop" });
+    // Called out of an event, the command and what it leads to come only after this call.
+    await Promise.resolve();
     clearInterval(this.#ticketTimer);
     clearInterval(this.#lookUpTimer);
     this.#parts.signal?.removeEventListener("abort", this.#onAbort);
@@ -172,6 +178,9 @@ export class Listener extends EventEmitter<ListenerEvents> {
         this.emit("error", error);
         return;
       }
+      case "unknown-invite":
+        void this.#parts.book.refresh();
+        return;
       case "session":
         this.#welcome(event.session, event.clientKey, event.inviteId);
         return;
