@@ -4,7 +4,7 @@ import { Rounds } from "../../dist/core/rounds.js";
 
 test("the candidates of a round go out at once, and three times more as long as no answer comes", () => {
   const rounds = new Rounds();
-  rounds.begin(1000, undefined);
+  rounds.begin(1000, Infinity);
   assert.deepEqual(
     times(rounds, (now) => rounds.takeRepeat(now)),
     [1000, 1250, 1500, 1750],
@@ -13,8 +13,8 @@ test("the candidates of a round go out at once, and three times more as long as 
 
 test("the answer to the round ends its repeats, that to an earlier round does not", () => {
   const rounds = new Rounds();
-  rounds.begin(0, undefined);
-  rounds.begin(1000, undefined);
+  rounds.begin(0, Infinity);
+  rounds.begin(1000, Infinity);
   assert.equal(rounds.round, 2);
   assert(rounds.takeRepeat(1000));
   assert.equal(rounds.answered(1), false);
@@ -23,26 +23,26 @@ test("the answer to the round ends its repeats, that to an earlier round does no
   assert.equal(rounds.dueAtMs, Infinity);
 });
 
-test("probing starts half a round trip after the candidates left, when they arrive there", () => {
+test("probing starts when the round says, which is when its candidates arrive", () => {
   const rounds = new Rounds();
-  rounds.begin(1000, 60);
+  rounds.begin(1000, 30);
   assert.equal(rounds.takeProbing(1029), false);
   assert.equal(rounds.takeProbing(1030), true);
   assert.equal(rounds.takeProbing(1031), false);
   assert.equal(rounds.answered(1), false, "probing has begun already");
 });
 
-test("an answer that comes before half a round trip starts the probing, once", () => {
+test("an answer that comes before that starts the probing, once", () => {
   const rounds = new Rounds();
-  rounds.begin(1000, 60);
+  rounds.begin(1000, 30);
   assert.equal(rounds.answered(1), true);
   assert.equal(rounds.answered(1), false);
   assert.equal(rounds.takeProbing(1030), false);
 });
 
-test("where the round trip is not known, the answer starts the probing", () => {
+test("where no time is given, the answer starts the probing", () => {
   const rounds = new Rounds();
-  rounds.begin(1000, undefined);
+  rounds.begin(1000, Infinity);
   assert.equal(rounds.takeProbing(5000), false);
   assert.equal(rounds.answered(1), true);
 });
@@ -83,7 +83,7 @@ test("without a schedule there is none, and hurrying makes none", () => {
 
 test("the number of a round fits two bytes for ever", () => {
   const rounds = new Rounds();
-  for (let i = 0; i < 65_536; i++) rounds.begin(i, undefined);
+  for (let i = 0; i < 65_536; i++) rounds.begin(i, Infinity);
   assert.equal(rounds.round, 0);
 });
 
