@@ -35,7 +35,6 @@ export interface Proven {
 export class Registration {
   readonly kind = "registration";
   readonly host: string;
-  readonly hostId: string;
   readonly instance: string;
   readonly #key: string;
   readonly replaced: readonly string[];
@@ -47,13 +46,16 @@ export class Registration {
 
   constructor(proven: Proven, deadlines: Deadlines<Timed>) {
     this.host = proven.host;
-    this.hostId = hostIdText(asciiBytes(proven.host));
     this.instance = proven.instance;
     this.#key = proven.key;
     this.replaced = proven.replaced;
     this.ticket = proven.ticket;
     this.account = proven.account;
     this.deadline = deadlines.create(this, "registration lapses");
+  }
+
+  get hostId(): string {
+    return hostIdText(asciiBytes(this.host));
   }
 
   /** The registration key: signs refreshes, introductions and notices. */
@@ -148,11 +150,18 @@ export class Registrations {
   place(registration: Registration, tuple: Tuple, sequence: number, endsAt: number): void {
     const { family } = tuple.address;
     const leg = registration.leg(family);
-    if (leg?.tuple !== tuple || !leg.live) tuple.trust++;
+    if (leg?.live !== true || leg.tuple !== tuple) tuple.trust++;
+    if (leg?.tuple === tuple) {
+      // In place: a new object for each refresh would be old when it is dropped, and wait long for the collector.
+      leg.sequence = sequence;
+      leg.endsAt = endsAt;
+      leg.live = true;
+      return;
+    }
     const placed: Leg = { tuple, sequence, endsAt, live: true };
     if (family === 4) registration.leg4 = placed;
     else registration.leg6 = placed;
-    if (leg === undefined || leg.tuple === tuple) return;
+    if (leg === undefined) return;
     this.#channels.move(registration, leg.tuple, tuple);
     this.lapse(leg);
   }
