@@ -6,6 +6,7 @@ import { type Interruption, stoppedCode, watchInterruption } from "./interruptio
 import { wholeOption } from "./number-option.ts";
 import { dialText } from "./own-server.ts";
 import { type Log, logLine, openLog } from "./serve-log.ts";
+import { keepYoungGenerationSmall } from "./young-generation.ts";
 
 interface ServeOptions {
   readonly public?: readonly string[];
@@ -46,6 +47,7 @@ export function addServeCommand(program: Command): void {
 }
 
 async function runServe(options: ServeOptions): Promise<void> {
+  keepYoungGenerationSmall();
   const interruption = watchInterruption();
   const json = options.json === true || !process.stdout.isTTY;
   const log = await openLog(json);
