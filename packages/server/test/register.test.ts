@@ -47,6 +47,33 @@ test("refreshes keep a registration, and without them it ends after registration
   assert.equal(errorTo(host.refresh(), host.address), ErrorCode.unauthenticated);
 });
 
+test("a host that leaves is not found any more, and says so only once", () => {
+  const server = new TestServer();
+  const host = new TestHost(server);
+  host.registered(host.register());
+  const leaving = host.leaveBytes();
+  assert.equal(host.registered(server.receive(host.address, leaving)).lifetimeSeconds, 0);
+  assert.equal(server.server.sizes.registrations, 0);
+  const ends = server.takeEvents("registration-ended");
+  assert.deepEqual(
+    ends.map(({ cause }) => cause),
+    ["left"],
+  );
+  const client = new TestClient(server, host.clientTicket());
+  assert.equal(errorTo(client.connect(), client.address), ErrorCode.hostNotRegistered);
+  host.registered(host.register());
+  assert.deepEqual(server.receive(host.address, leaving), []);
+  assert.equal(server.server.sizes.registrations, 1);
+});
+
+test("a host that leaves keeps the channels that are in use", () => {
+  const server = new TestServer();
+  const { host } = connectPair(server);
+  host.registered(server.receive(host.address, host.leaveBytes()));
+  assert.equal(server.server.sizes.registrations, 1);
+  assert.equal(server.server.sizes.channels, 1);
+});
+
 test("a refresh from another address gets 401, and a new proof from there moves the host", () => {
   const server = new TestServer();
   const host = new TestHost(server);

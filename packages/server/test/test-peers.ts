@@ -12,6 +12,7 @@ import {
   decodeIntroduction,
   decodeRegistered,
   encodeConnect,
+  encodeLeave,
   encodeRefresh,
   encodeRegister,
   encodeRegisterAsk,
@@ -105,10 +106,14 @@ export class TestHost {
     return this.test.receive(from, this.registerBytes(nonce, serverKey));
   }
 
-  refreshBytes(): Uint8Array {
+  refreshBytes(encode: typeof encodeRefresh = encodeRefresh): Uint8Array {
     const { publicKey: hostKey, instance } = this;
     const registration = { hostKey, instance, sequence: ++this.sequence };
-    return encodeRefresh(builder, this.test.transactionId(), registration, { macs, key: this.key }).slice();
+    return encode(builder, this.test.transactionId(), registration, { macs, key: this.key }).slice();
+  }
+
+  leaveBytes(): Uint8Array {
+    return this.refreshBytes(encodeLeave);
   }
 
   refresh(from: Address = this.address): Sent[] {

@@ -98,10 +98,28 @@ export function encodeRefresh(
   registration: Registration,
   signature: Signature,
 ): Uint8Array {
+  return finish(beginRefresh(builder, transactionId, registration), signature);
+}
+
+/** The refresh's opposite, a refresh for no time: the host leaves. */
+export function encodeLeave(
+  builder: StunBuilder,
+  transactionId: Uint8Array,
+  registration: Registration,
+  signature: Signature,
+): Uint8Array {
+  return finish(beginRefresh(builder, transactionId, registration).u32(Attribute.lifetime, 0), signature);
+}
+
+function beginRefresh(builder: StunBuilder, transactionId: Uint8Array, registration: Registration): StunBuilder {
   builder.begin(MessageClass.request, Method.register, transactionId);
   builder.attribute(Attribute.hostId, registration.hostKey).attribute(Attribute.instance, registration.instance);
-  builder.u64(Attribute.sequence, registration.sequence);
-  return finish(builder, signature);
+  return builder.u64(Attribute.sequence, registration.sequence);
+}
+
+/** Whether a refresh is one that leaves. */
+export function isLeaving(message: StunMessage): boolean {
+  return u32Of(message, Attribute.lifetime) === 0;
 }
 
 export function decodeRegistration(message: StunMessage): Registration | undefined {

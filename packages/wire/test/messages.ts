@@ -15,6 +15,7 @@ import {
   encodeConnect,
   encodeConnected,
   encodeIntroduction,
+  encodeLeave,
   encodeNoChannel,
   encodeRefresh,
   encodeRefusal,
@@ -25,6 +26,7 @@ import {
   encodeReport,
   encodeVerdict,
   errorCodeOf,
+  isLeaving,
   MessageClass,
   Method,
   type Signature,
@@ -97,6 +99,12 @@ export const samples: Readonly<Record<string, fc.Arbitrary<Sample>>> = {
     write: (builder, id, signature) => encodeRefresh(builder, id, expected, signature),
     read: decodeRegistration,
     expected,
+  })),
+  "a refresh that leaves": registration.map((expected) => ({
+    ...kind(Method.register, request),
+    write: (builder, id, signature) => encodeLeave(builder, id, expected, signature),
+    read: (message) => ({ ...decodeRegistration(message), leaving: isLeaving(message) }),
+    expected: { ...expected, leaving: true },
   })),
   "a Register success": fc
     .record({ mapped: address, lifetimeSeconds: u32, timeMs: u64, epoch: bytesOf(8) }, { noNullPrototype: true })

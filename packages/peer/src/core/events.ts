@@ -55,6 +55,8 @@ export type HostEvent =
   | { readonly type: "registered"; readonly mapped: Address }
   /** The server ended or refused the registration for good: 460-463, 466. The host has stopped. */
   | { readonly type: "ended"; readonly code: ErrorCode }
+  /** A client names an invite that is not known here. It asks again in a moment: give `invites` before, if there are new ones. */
+  | { readonly type: "unknown-invite" }
   | {
       readonly type: "session";
       readonly session: number;

@@ -177,6 +177,7 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
 
   registrationEnded(now: number, code: ErrorCode, out: Out): void {
     out.emit({ type: "ended", code });
+    for (const registration of this.#registrations.values()) registration.registered = false;
     this.#stop(now, out);
   }
 
@@ -195,7 +196,7 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
   }
 
   localAddress(route: Route): Address | undefined {
-    return this.#sockets.link(route.port)?.local;
+    return this.#sockets.localAddress(route);
   }
 
   probeNamed(now: number, session: Session, out: Out): void {
@@ -236,7 +237,7 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
 
   #stop(now: number, out: Out): void {
     for (const { session } of this.#guests.all()) session.close(now, "shutting-down", out);
-    for (const registration of this.#registrations.values()) registration.stop();
+    for (const registration of this.#registrations.values()) registration.leave(out);
     this.#registrations.clear();
     this.#sockets.close(out);
   }

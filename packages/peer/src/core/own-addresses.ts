@@ -29,6 +29,16 @@ export class OwnAddresses {
     return mapping;
   }
 
+  /** The address that a socket bound to all most likely sends from, for people: the one in the remote's subnet, or the first. */
+  towards(remote: Address, port: number): Address | undefined {
+    const own = this.interfaces.filter(({ address }) => address.family === remote.family);
+    const near = own.find(
+      ({ address, prefixBits }) => prefixKey(address, prefixBits) === prefixKey(remote, prefixBits),
+    );
+    const chosen = (near ?? own[0])?.address;
+    return chosen && withPort(chosen, port);
+  }
+
   /**
    * Whether an address that a peer named may be probed before that peer has shown itself: only when it is private or
    * link-local in a subnet of ours, or equal in IP (IPv6: in /64) to one that the server saw.

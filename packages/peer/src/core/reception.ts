@@ -1,6 +1,6 @@
 /** How a host takes its clients in: introductions, their repeats and resumes, and knocks. */
 import { equalBytes } from "@fractal-punch/machine";
-import { type FirstPayload, type HostRefusal, type Introduction, knockTag } from "@fractal-punch/wire";
+import { asciiText, type FirstPayload, type HostRefusal, type Introduction, knockTag } from "@fractal-punch/wire";
 import type { Out, PeerContext } from "./context.ts";
 import {
   acceptFirst,
@@ -22,6 +22,8 @@ import { SessionKeys } from "./session-keys.ts";
 import type { SessionTable } from "./session-table.ts";
 import type { Sockets } from "./sockets.ts";
 import { ephemeralMs, maxSessions, timeToleranceMs } from "./timing.ts";
+
+const maxStrangeInvites = 256;
 
 /** One introduction on its way through the host. */
 interface Arrival {
@@ -46,6 +48,8 @@ export class Reception {
   readonly #context: PeerContext;
   readonly #parts: ReceptionParts;
   readonly #greetings: Greetings;
+  /** Invites that clients named and nobody knew, once looked for. */
+  readonly #strangeInvites = new Set<string>();
   #nextSession = 1;
 
   constructor(context: PeerContext, parts: ReceptionParts, invites: readonly IssuedInvite[]) {
@@ -98,6 +102,10 @@ export class Reception {
     const first = openFirst(this.#context, this.#parts.owner.ownKeys, message);
     if (!first) return;
     const refusal = this.#refusalOf(now, first);
+    if (refusal === "unknown-invite" && this.#mayBeNew(first.payload)) {
+      out.emit({ type: "unknown-invite" });
+      return;
+    }
     if (first.payload === "version" || refusal) {
       const packet = encodeRefusal(this.#context, first, refusal ?? "version");
       if (packet) sendOn(arrival.relay, packet, out);
@@ -113,6 +121,16 @@ export class Reception {
     const refusal = inviteRefusal(this.#context, state, payload, this.findInvite(payload.inviteId), timeMs);
     if (refusal) return refusal;
     return this.#parts.guests.size >= maxSessions || this.#greetings.full ? "host-full" : undefined;
+  }
+
+  /** An invite may have been made a moment ago by another process: the first to name it is answered when it asks again. */
+  #mayBeNew(payload: FirstMessage["payload"]): boolean {
+    if (payload === "version" || this.findInvite(payload.inviteId)) return false;
+    const id = asciiText(payload.inviteId);
+    if (this.#strangeInvites.has(id)) return false;
+    if (this.#strangeInvites.size >= maxStrangeInvites) this.#strangeInvites.clear();
+    this.#strangeInvites.add(id);
+    return true;
   }
 
   #accept(now: number, arrival: Arrival, { state }: FirstMessage, payload: FirstPayload, out: Out): void {

@@ -5,6 +5,7 @@ import {
   asciiBytes,
   decodeRegistered,
   ErrorCode,
+  encodeLeave,
   encodeRefresh,
   encodeRegister,
   encodeRegisterAsk,
@@ -15,7 +16,7 @@ import {
   type StunMessage,
   type Ticket,
 } from "@fractal-punch/wire";
-import type { Out, PeerContext, Sleeper } from "./context.ts";
+import { newTransactionId, type Out, type PeerContext, type Sleeper } from "./context.ts";
 import type { KeyPair } from "./noise.ts";
 import type { ServerLink } from "./server-link.ts";
 import { registerRefreshMs } from "./timing.ts";
@@ -114,6 +115,16 @@ export class Registration implements Sleeper {
     this.registered = false;
     this.key = undefined;
     this.start(now, out);
+  }
+
+  /** Tells the server that the host goes, once: if that is lost, the registration lapses. */
+  leave(out: Out): void {
+    this.stop();
+    const { key, link } = this;
+    if (!this.registered || !key) return;
+    const { builder } = this.#context;
+    const id = newTransactionId(this.#context);
+    out.send(link.port, link.server, encodeLeave(builder, id, this.#fields(), this.#signature(key)));
   }
 
   stop(): void {

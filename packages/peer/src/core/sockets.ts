@@ -1,5 +1,5 @@
 /** A peer's sockets, one for each address family that the server has, and what they make of this machine's addresses. */
-import type { Address, PortId } from "@fractal-punch/machine";
+import { type Address, addressScope, type PortId, withPort } from "@fractal-punch/machine";
 import type { Candidate, NatProfile } from "@fractal-punch/wire";
 import type { Out, PeerContext } from "./context.ts";
 import { OwnAddresses } from "./own-addresses.ts";
@@ -61,8 +61,12 @@ export class Sockets {
     return this.own.profile(this.links);
   }
 
-  localAddress(route: Route): Address | undefined {
-    return this.link(route.port)?.local;
+  /** This end's address on that route, for people. */
+  localAddress(route: Route, link: ServerLink | undefined = this.link(route.port)): Address | undefined {
+    const local = link?.local;
+    if (!local || addressScope(local) !== "unspecified") return local;
+    if (addressScope(route.remote) === "loopback") return withPort(route.remote, local.port);
+    return this.own.towards(route.remote, local.port) ?? local;
   }
 
   /** The server is at other addresses now; gives the links that this concerns. */

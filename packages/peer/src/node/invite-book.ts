@@ -113,6 +113,11 @@ export class InviteBook extends EventEmitter<{ change: []; fault: [error: PunchE
     return revoked;
   }
 
+  /** Reads the file now, if it changed. */
+  refresh(): Promise<void> {
+    return this.#poll();
+  }
+
   /** Stops watching. */
   close(): void {
     clearInterval(this.#timer);

@@ -2,8 +2,8 @@ import type { Address } from "@fractal-punch/machine";
 import type { VerdictReport } from "@fractal-punch/wire";
 import type { ListenPort } from "./state.ts";
 
-/** `lapsed`: not refreshed. `replaced`: another instance with the same key registered. */
-export type RegistrationEnd = "lapsed" | "replaced" | "expired" | "revoked";
+/** `lapsed`: not refreshed. `left`: the host said so. `replaced`: another instance with the same key registered. */
+export type RegistrationEnd = "lapsed" | "left" | "replaced" | "expired" | "revoked";
 
 /** What the program around the server hears. Nothing in it is secret, so all of it may be logged. */
 export type ServerEvent =

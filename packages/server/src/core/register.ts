@@ -9,6 +9,7 @@ import {
   encodeRegistered,
   encodeRegistrationEnd,
   integrityMatches,
+  isLeaving,
   macMatches,
   type Registration as RegistrationRequest,
   xorAddress,
@@ -16,7 +17,7 @@ import {
 import type { RegistrationEnd, ServerEvent } from "./events.ts";
 import { type Outcome, refused } from "./outcome.ts";
 import { answer, type Question, reasonOf } from "./question.ts";
-import { Registration } from "./registrations.ts";
+import { type Leg, Registration } from "./registrations.ts";
 import type { ServerState } from "./state.ts";
 import type { HostTicket } from "./tickets.ts";
 
@@ -40,7 +41,25 @@ function refresh(state: ServerState, question: Question, hostKey: Uint8Array): O
   }
   if (!integrityMatches(state.primitives, registration.key, message)) return refused(ErrorCode.unauthenticated);
   const request = decodeRegistration(message);
-  return request === undefined ? "malformed" : renew(state, question, registration, request);
+  if (request === undefined) return "malformed";
+  return isLeaving(message)
+    ? leave(state, question, registration, leg, request)
+    : renew(state, question, registration, request);
+}
+
+/** The host goes, in this family; its channels end when nothing more travels over them. */
+function leave(
+  state: ServerState,
+  question: Question,
+  registration: Registration,
+  leg: Leg,
+  request: RegistrationRequest,
+): Outcome {
+  if (request.sequence <= leg.sequence) return "replay";
+  leg.sequence = request.sequence;
+  const answered = answer(question, registeredBytes(state, question, registration, 0));
+  lapse(state, question.now, registration, [leg], "left", question.out);
+  return answered;
 }
 
 function prove(state: ServerState, question: Question, hostKey: Uint8Array): Outcome {
@@ -117,14 +136,19 @@ function renew(
     state.deadlines.set(registration.deadline, dueAt(state, registration));
     if (isNews) announce(state, question, registration);
   }
-  const registered = {
-    mapped: from,
-    lifetimeSeconds: state.limits.registrationLifeMs / 1000,
-    timeMs: Math.floor(state.clock.epochMs(now)),
-    epoch: state.epoch,
-  };
+  return answer(question, registeredBytes(state, question, registration, state.limits.registrationLifeMs / 1000));
+}
+
+function registeredBytes(
+  state: ServerState,
+  { now, from, message }: Question,
+  registration: Registration,
+  lifetimeSeconds: number,
+): Uint8Array {
+  const timeMs = Math.floor(state.clock.epochMs(now));
+  const registered = { mapped: from, lifetimeSeconds, timeMs, epoch: state.epoch };
   const signature = { macs: state.primitives, key: registration.key };
-  return answer(question, encodeRegistered(state.builder, question.message.transactionId, registered, signature));
+  return encodeRegistered(state.builder, message.transactionId, registered, signature);
 }
 
 /** Whether the sequence number has not grown, other than in a repeat from the registered address. */
@@ -142,7 +166,7 @@ function announce(state: ServerState, question: Question, registration: Registra
   if (dialled !== undefined && state.dialled.isNews(dialled)) out.emit({ type: "public-address", address: dialled });
 }
 
-type ToldEnd = Exclude<RegistrationEnd, "lapsed">;
+type ToldEnd = Exclude<RegistrationEnd, "lapsed" | "left">;
 
 const endCodes: Record<ToldEnd, ErrorCode> = {
   replaced: ErrorCode.replaced,
@@ -176,10 +200,20 @@ export function wakeRegistration(
   out: Outbox<ServerEvent>,
 ): void {
   if (state.tickets.hasExpired(now, registration.ticket)) return endRegistration(state, registration, "expired", out);
-  const { liveLegs } = registration;
-  const lapsing = liveLegs.filter((leg) => leg.endsAt <= now);
-  const isOver = lapsing.length === liveLegs.length;
-  if (isOver) emitEnd(registration, "lapsed", out);
+  const lapsing = registration.liveLegs.filter((leg) => leg.endsAt <= now);
+  lapse(state, now, registration, lapsing, "lapsed", out);
+}
+
+function lapse(
+  state: ServerState,
+  now: number,
+  registration: Registration,
+  lapsing: readonly Leg[],
+  cause: "lapsed" | "left",
+  out: Outbox<ServerEvent>,
+): void {
+  const isOver = lapsing.length === registration.liveLegs.length;
+  if (isOver) emitEnd(registration, cause, out);
   for (const leg of lapsing) state.registrations.lapse(leg);
   if (!isOver) state.deadlines.set(registration.deadline, dueAt(state, registration));
   else if (!state.registrations.hasChannels(registration)) forget(state, registration);
