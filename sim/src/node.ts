@@ -47,6 +47,10 @@ export class Node<Command, Event> implements Host, Happening {
   readonly #handlers: ((event: Event) => void)[] = [];
   readonly #out: Outbox<Event>;
   #epochMs: number;
+  /** When the node fell asleep; `undefined` while it is awake. */
+  #asleepSinceMs: number | undefined;
+  /** How far its monotonic clock is behind the world's time: it stands still while the node sleeps, as Linux's does. */
+  #sleptMs = 0;
   #machine: Machine<Command, Event> | undefined;
   /** The datagram in hand while the machine receives. */
   #inHand: Uint8Array = nothing;
@@ -94,7 +98,8 @@ export class Node<Command, Event> implements Host, Happening {
   }
 
   nextWake(): number {
-    return this.#machine?.nextWake() ?? Infinity;
+    if (this.#asleepSinceMs !== undefined) return Infinity;
+    return (this.#machine?.nextWake() ?? Infinity) + this.#sleptMs;
   }
 
   /** Calls `handler` with each event from now on, when the machine's call has ended. */
@@ -107,7 +112,7 @@ export class Node<Command, Event> implements Host, Happening {
     if (this.#machine === undefined)
       throw new Error(`${this.name} was given a command, but is not running; start() it`);
     this.#traffic.callsUnderWay++;
-    this.#machine.command(this.#traffic.now, command, this.#out);
+    this.#machine.command(this.#now, command, this.#out);
     this.#traffic.callsUnderWay--;
     this.#settle();
   }
@@ -131,6 +136,19 @@ export class Node<Command, Event> implements Host, Happening {
     this.start(machine);
   }
 
+  /** The node sleeps, as a laptop does whose lid is closed: nothing comes in, nothing is done, its monotonic clock stops. */
+  sleep(): void {
+    this.#asleepSinceMs ??= this.#traffic.now;
+  }
+
+  /** Its clocks go on; the wall clock has jumped, and the machine is told so. */
+  awake(): void {
+    if (this.#asleepSinceMs === undefined) return;
+    this.#sleptMs += this.#traffic.now - this.#asleepSinceMs;
+    this.#asleepSinceMs = undefined;
+    if (this.#machine !== undefined) this.#tellTime();
+  }
+
   /** Sets the wall clock, `offsetMs` from where it is, and tells the machine. */
   shiftClock(offsetMs: number): void {
     this.#epochMs += offsetMs;
@@ -151,13 +169,14 @@ export class Node<Command, Event> implements Host, Happening {
   receive(datagram: Datagram): void {
     const machine = this.#machine;
     const port = this.#stack.portFor(datagram.target);
+    if (this.#asleepSinceMs !== undefined) return this.#traffic.drop(datagram, "interface-down");
     if (machine === undefined || port === undefined) return this.#traffic.drop(datagram, "no-socket");
     const traffic = this.#traffic;
     traffic.delivered(datagram, this);
     const { bytes, source } = datagram;
     this.#inHand = bytes;
     traffic.callsUnderWay++;
-    machine.receive(traffic.now, port, source, bytes, this.#info(datagram), this.#out);
+    machine.receive(this.#now, port, source, bytes, this.#info(datagram), this.#out);
     traffic.callsUnderWay--;
     this.#inHand = nothing;
     traffic.buffers.release(bytes);
@@ -169,8 +188,13 @@ export class Node<Command, Event> implements Host, Happening {
     const { now } = this.#traffic;
     if (now < this.#wakeQueuedAt) return;
     this.#wakeQueuedAt = Infinity;
+    if (this.#asleepSinceMs !== undefined) return;
     if (this.#machine !== undefined && this.nextWake() <= now) this.#wake(this.#machine, now);
     this.#settle();
+  }
+
+  get #now(): number {
+    return this.#traffic.now - this.#sleptMs;
   }
 
   #wake(machine: Machine<Command, Event>, now: number): void {
@@ -179,7 +203,7 @@ export class Node<Command, Event> implements Host, Happening {
     if (this.#wakesAtOnce > maxWakesAtOnce)
       throw new Error(`${this.name} is stuck: it wants to be woken at ${now} ms for ever`);
     this.#traffic.callsUnderWay++;
-    machine.wake(now, this.#out);
+    machine.wake(now - this.#sleptMs, this.#out);
     this.#traffic.callsUnderWay--;
   }
 

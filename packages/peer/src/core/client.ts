@@ -99,7 +99,7 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
     const session = this.#session;
     switch (command.type) {
       case "clock":
-        this.#context.clock.set(now, command.epochMs);
+        if (this.#context.clock.set(now, command.epochMs) && session.established) this.#networkChanged(now, out);
         return;
       case "start":
         session.begin(now);

@@ -97,7 +97,7 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
   command(now: number, command: HostCommand | DriverCommand, out: Out): void {
     switch (command.type) {
       case "clock":
-        this.#context.clock.set(now, command.epochMs);
+        if (this.#context.clock.set(now, command.epochMs)) this.#wokenUp(now, out);
         return;
       case "start":
         this.#reception.openedAtMs = now;
@@ -245,6 +245,12 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
   #interfacesChanged(now: number, interfaces: Sockets["own"]["interfaces"], out: Out): void {
     this.#sockets.own.interfaces = interfaces;
     for (const link of this.#sockets.links) if (link.mapped) link.check(now, out);
+    for (const { session } of this.#guests.all()) session.beginRound(now, out);
+  }
+
+  /** The registration may have ended meanwhile, and its answer tells the server's time. */
+  #wokenUp(now: number, out: Out): void {
+    for (const registration of this.#registrations.values()) registration.check(now, out);
     for (const { session } of this.#guests.all()) session.beginRound(now, out);
   }
 
