@@ -207,7 +207,7 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
   }
 
   localAddress(route: Route): Address | undefined {
-    return this.#link(route.port)?.local;
+    return this.#sockets.localAddress(route, this.#link(route.port));
   }
 
   probeNamed(now: number, session: Session, out: Out): void {
