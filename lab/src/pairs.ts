@@ -31,8 +31,8 @@ export const bothMasqueraded: Pair = {
 };
 
 /**
- * On links without delay no datagram of one side can leave before the other's has arrived, so which of them opens its
- * router first is luck.
+ * On links without delay a datagram of one side is at the other's router before that side has sent, unless it happens to
+ * be quicker: then the router gives the inner socket another port (lab/test/nat.test.ts), and the path stays relayed.
  */
 export const oneAcceptingUnasked: Pair = {
   name: "masquerading NATs, the host's accepts unasked input",

@@ -39,6 +39,17 @@ for (const [unasked, effect] of [
   });
 }
 
+labTest("once unasked input has changed a socket's port, every later destination sees the changed one", async (lab) => {
+  const router = lab.topology.addRouter("router", "masquerade", "accept");
+  const inner = await innerSocket(lab, router.addNode("inner"));
+  const outer = await outerSockets(lab);
+  outer.probe.send("early", outer.asked, `${router.publicIp}:5000`);
+  await roundTrip(lab, router, outer);
+  const changed = await mappingTowards(outer.asked, inner, outer);
+  assert.notEqual(changed, `${router.publicIp}:5000`);
+  assert.equal(await mappingTowards(outer.otherIp, inner, outer), changed);
+});
+
 labTest("nodes behind one router reach each other by their private addresses, not by the router's", async (lab) => {
   const router = lab.topology.addRouter("router", "masquerade");
   const [a, b] = [await innerSocket(lab, router.addNode("a")), await innerSocket(lab, router.addNode("b"))];
