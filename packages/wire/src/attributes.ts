@@ -19,7 +19,8 @@ export function xorAddresses(message: StunMessage, type: number): Address[] {
     const family = value[1];
     const length = family === 1 ? 4 : family === 2 ? 16 : 0;
     if (length === 0 || value.length !== 4 + length) continue;
-    const ip = Uint8Array.from(value.subarray(4), (byte, index) => byte ^ (message.bytes[4 + index] ?? 0));
+    const ip = new Uint8Array(length);
+    for (let i = 0; i < length; i++) ip[i] = (value[4 + i] ?? 0) ^ (message.bytes[4 + i] ?? 0);
     const address = addressFromBytes(ip, readU16(value, 2) ^ (magicCookie >>> 16));
     if (address !== undefined) found.push(address);
   }

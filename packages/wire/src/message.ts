@@ -82,7 +82,12 @@ export class StunMessage {
 
   /** The types below 0x8000 that are not in `known`: a request with any is answered with 420 (RFC 8489 section 6.3.1). */
   unknownRequired(known: ReadonlySet<number>): number[] {
-    return [...this.#types.subarray(0, this.#count)].filter((type) => type < 0x8000 && !known.has(type));
+    const unknown: number[] = [];
+    for (let i = 0; i < this.#count; i++) {
+      const type = this.#types[i] ?? 0;
+      if (type < 0x8000 && !known.has(type)) unknown.push(type);
+    }
+    return unknown;
   }
 
   #loadAttributes(): StunFault | undefined {
