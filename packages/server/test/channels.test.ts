@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { addressText } from "@fractal-punch/machine";
+import { addressText, type Random } from "@fractal-punch/machine";
 import { defaultLimits } from "@fractal-punch/server/core";
 import { channelOf, MessageClass, Method } from "@fractal-punch/wire";
 import { channelData, connectPair, introducePair, TestClient, TestHost } from "./test-peers.ts";
@@ -122,6 +122,7 @@ test("a host that missed its refreshes keeps its channels, and finds them when i
   host.registered(host.register(at("198.51.100.99:5000")));
   const there = server.receive(client.address, channelData(clientChannel));
   assert.deepEqual(only(there, host.address), channelData(hostChannel));
+  assert.equal(server.server.sizes.tuples, 2, "the old 5-tuple is forgotten");
 });
 
 test("a lapsed host that does not come back is forgotten with its last channel", () => {
@@ -147,6 +148,17 @@ test("two hosts behind one socket keep their channels apart when one moves", () 
   second.registered(second.register(at("198.51.100.7:5999")));
   assert.equal(server.receive(client.address, channelData(clientChannel))[0]?.to.port, 5000);
   assert.equal(server.receive(other.address, channelData(channel))[0]?.to.port, 5999);
+});
+
+test("a host that moves to a 5-tuple where its channel's number is taken loses that channel, and nobody another", () => {
+  const server = new TestServer({ random: alwaysZero });
+  const stays = connectPair(server, { host: "198.51.100.7:5000", client: "192.0.2.9:6000" });
+  const moves = connectPair(server, { host: "198.51.100.8:5000", client: "192.0.2.10:6000" });
+  assert.equal(moves.hostChannel, stays.hostChannel);
+  moves.host.registered(moves.host.register(stays.host.address));
+  assert.equal(server.server.sizes.channels, 1);
+  const back = server.receive(stays.host.address, channelData(stays.hostChannel));
+  assert.deepEqual(only(back, stays.client.address), channelData(stays.clientChannel));
 });
 
 test("ChannelData of 36 bytes or more on an unknown channel is answered with a hint of 36, shorter with nothing", () => {
@@ -175,6 +187,13 @@ test("hintRate holds the hints to a prefix", () => {
   server.pass(1000);
   assert.equal(hints(), defaultLimits.hintRate.perSecond);
 });
+
+/** With it, the first channel on each 5-tuple has the same number. */
+const alwaysZero: Random = {
+  fill(bytes) {
+    bytes.fill(0);
+  },
+};
 
 function assertOnlyHint(sent: readonly Sent[], to: { readonly port: number }): void {
   assert(sent.length <= 1);

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { defaultLimits } from "@fractal-punch/server/core";
 import { Attribute, ErrorCode, u64Of } from "@fractal-punch/wire";
 import { connectPair, introducePair, TestClient, TestHost } from "./test-peers.ts";
-import { at, errorTo, load, only, TestServer } from "./test-server.ts";
+import { at, errorTo, load, only, startSeconds, TestServer } from "./test-server.ts";
 
 test("one Connect tells both peers of each other at the same moment", () => {
   const server = new TestServer();
@@ -77,6 +77,45 @@ test("the same transaction id from another 5-tuple of the family is a replay: dr
   assert.equal(server.server.counters.dropped.of("replay"), 2);
 });
 
+test("another of the server's addresses is another 5-tuple", () => {
+  const local = [at("203.0.113.1:0"), at("203.0.113.2:0")];
+  const server = new TestServer({
+    ports: local.map((address) => ({ family: 4, port: 48_800, local: address, main: true })),
+  });
+  const { client } = introducePair(server);
+  assert.deepEqual(server.receive(client.address, client.connectBytes(), 1), []);
+  assert.equal(server.server.counters.dropped.of("replay"), 1);
+});
+
+test("the same transaction id under another ticket is another introduction", () => {
+  const server = new TestServer();
+  const { host, client } = introducePair(server);
+  const other = new TestClient(server, host.clientTicket(startSeconds + 1000), at("192.0.2.10:6000"));
+  other.connected(other.connect({ transactionId: client.transactionId }));
+  assert.equal(server.server.sizes.introductions, 2);
+});
+
+test("a client that repeats its Connect keeps its channel while it does", () => {
+  const server = new TestServer();
+  const { client, clientChannel } = introducePair(server);
+  for (let i = 0; i < 10; i++) {
+    server.pass(2000);
+    assert.equal(client.connected(client.connect()).channel, clientChannel);
+  }
+});
+
+test("a repeat whose host has lapsed in the meantime gets 465", () => {
+  const server = new TestServer();
+  const host = new TestHost(server);
+  host.registered(host.register());
+  server.pass(defaultLimits.registrationLifeMs - 1000);
+  const client = new TestClient(server, host.clientTicket());
+  client.open();
+  server.pass(1000);
+  assert.equal(server.server.sizes.channels, 1);
+  assert.equal(errorTo(client.connect(), client.address), ErrorCode.hostNotRegistered);
+});
+
 test("Connect goes out on both families under one transaction id: one record, a channel each", () => {
   const server = new TestServer();
   const { host, client } = introducePair(server);
@@ -132,6 +171,7 @@ test("a nonce of another address, or one that is too old, gets 438 and a new one
   const fresh = load(only(sent, other.address)).value(Attribute.nonce)?.slice();
   assert(fresh);
   assert.equal(sent.length, 1, "nobody is introduced");
+  assert(!load(only(sent, other.address)).has(Attribute.serverKey), "which only a Register gets");
   assert.equal(other.connected(other.connect({ nonce: fresh })).proven, true);
   server.pass(defaultLimits.nonceLifeMs + 1000);
   host.registered(host.register());

@@ -86,6 +86,26 @@ test("valid tickets pay nothing into their prefix's bucket", () => {
   }
 });
 
+test("what a known 5-tuple or a ticket at its limit is refused does not count against its prefix", () => {
+  const server = new TestServer({
+    limits: {
+      unauthenticatedRate: { perSecond: 0.01, burst: 3 },
+      clientIntroductionRate: { perSecond: 0.01, burst: 1 },
+    },
+  });
+  const { host } = connectPair(server, { host: "203.0.113.1:5000", client: "192.0.2.9:6000" });
+  const { key } = host;
+  host.key = new Uint8Array(32);
+  for (let i = 0; i < 20; i++) assert.equal(host.refresh().length, 1);
+  host.key = key;
+  for (let i = 0; i < 20; i++) {
+    const client = new TestClient(server, host.clientTicket(), at(`203.0.113.2:${6000 + i}`));
+    assert.equal(client.connect().length, 1);
+  }
+  const stranger = new TestHost(server, at("203.0.113.3:5000"));
+  assert.equal(server.receive(stranger.address, stranger.askBytes()).length, 1);
+});
+
 test("a flood of valid Connects from spoofed addresses costs at most the rates times the lifetimes", () => {
   const server = new TestServer();
   const { host } = connectPair(server);

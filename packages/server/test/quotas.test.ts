@@ -50,6 +50,19 @@ test("an account is forgotten when the name's ticket has expired", () => {
   assert.equal(server.server.nextWake(), Infinity);
 });
 
+test("a host that changes its ticket's name leaves the old name's account to its end", () => {
+  const server = new TestServer({ limits: { relayBytes: 100_000 } });
+  const host = new TestHost(server, at("198.51.100.8:5000"), hostTicket("before", startSeconds + 1000));
+  host.registered(host.register());
+  host.ticket = hostTicket("after", startSeconds + 5000);
+  host.registered(host.register());
+  for (let minute = 0; minute < 20; minute++) {
+    server.pass(60_000);
+    host.registered(host.refresh());
+  }
+  assert.equal(server.server.sizes.accounts, 1);
+});
+
 test("the table of accounts is full at its limit, with 508", () => {
   const server = new TestServer({ limits: { relayBytes: 100_000, accounts: 1 } });
   connectPair(server);

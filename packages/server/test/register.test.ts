@@ -137,6 +137,19 @@ test("a sequence number that has not grown is dropped: by refresh, and by proof 
   assert.equal(server.server.counters.dropped.of("replay"), 2);
 });
 
+test("a refresh that is not signed with the registration key does nothing, even from the registered address", () => {
+  const server = new TestServer();
+  const host = new TestHost(server);
+  host.registered(host.register());
+  const { key, sequence } = host;
+  host.key = new Uint8Array(32).fill(1);
+  host.sequence = 1000;
+  server.pass(100_000);
+  assert.equal(errorTo(host.refresh(), host.address), ErrorCode.unauthenticated);
+  Object.assign(host, { key, sequence });
+  host.registered(host.refresh());
+});
+
 test("a nonce is good for its address and port only, for nonceLifeMs", () => {
   const server = new TestServer();
   const host = new TestHost(server);
