@@ -39,6 +39,12 @@ export class Greetings implements Sleeper {
     this.#arm();
   }
 
+  clear(): void {
+    this.#byEphemeral.clear();
+    this.#byTag.clear();
+    this.#arm();
+  }
+
   wake(now: number): void {
     for (const [key, greeting] of this.#byEphemeral) {
       if (greeting.expiresAtMs > now) break;

@@ -239,6 +239,7 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
     for (const { session } of this.#guests.all()) session.close(now, "shutting-down", out);
     for (const registration of this.#registrations.values()) registration.leave(out);
     this.#registrations.clear();
+    this.#reception.close();
     this.#sockets.close(out);
   }
 

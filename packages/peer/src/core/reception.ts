@@ -59,6 +59,11 @@ export class Reception {
     this.#greetings = new Greetings(context);
   }
 
+  /** The host stops: nothing that comes is answered any more. */
+  close(): void {
+    this.#greetings.clear();
+  }
+
   findInvite(id: Uint8Array): IssuedInvite | undefined {
     return this.invites.find((invite) => equalBytes(invite.id, id));
   }
