@@ -11,6 +11,7 @@ export * from "./nat-behaviour.ts";
 export * from "./network.ts";
 export * from "./new-translator.ts";
 export * from "./node.ts";
+export * from "./operator.ts";
 export * from "./pair.ts";
 export * from "./port-pool.ts";
 export * from "./prng.ts";

@@ -1,5 +1,5 @@
 /** A server, a host and a client in a world of their own: what most scenarios start from. */
-import { type Address, withPort } from "@fractal-punch/machine";
+import { type Address, type Machine, withPort } from "@fractal-punch/machine";
 import {
   Client,
   type ClientEvent,
@@ -7,25 +7,18 @@ import {
   Host,
   type HostCommand,
   type IssuedInvite,
+  type KeyPair,
   type PeerCommand,
   type PeerEvent,
   type SessionStatus,
 } from "@fractal-punch/peer/core";
 import { loadPrimitives } from "@fractal-punch/peer/sodium";
 import { type Limits, Server, type ServerCommand, type ServerEvent, type Sizes } from "@fractal-punch/server/core";
-import {
-  asciiBytes,
-  asciiText,
-  base64UrlText,
-  clientUsername,
-  hostIdText,
-  hostUsername,
-  type Ticket,
-  ticketPassword,
-} from "@fractal-punch/wire";
+import { asciiBytes, asciiText, base64UrlText, hostIdText, type Ticket } from "@fractal-punch/wire";
 import type { RouterBehaviour } from "./nat-behaviour.ts";
 import type { LineOptions } from "./network.ts";
 import type { Node } from "./node.ts";
+import { Operator } from "./operator.ts";
 import type { Router } from "./router.ts";
 import type { Place } from "./topology.ts";
 import { World, worldEpochMs } from "./world.ts";
@@ -50,6 +43,13 @@ export interface PairOptions {
   readonly ticketSeconds?: number;
 }
 
+export interface ConnectOptions {
+  readonly earlyData?: string;
+  /** The invite's when not given. */
+  readonly ticket?: Ticket;
+  readonly invite?: IssuedInvite;
+}
+
 /** A datagram of the application as it was received. */
 export interface Received {
   readonly atMs: number;
@@ -68,13 +68,13 @@ export class Pair {
   readonly server: Node<ServerCommand, ServerEvent>;
   readonly host: PeerNode<HostCommand>;
   readonly client: PeerNode<PeerCommand>;
+  readonly operator: Operator;
   readonly invite: IssuedInvite;
   readonly hostTicket: Ticket;
   readonly clientTicket: Ticket;
   readonly #options: PairOptions;
-  readonly #secret: string;
-  readonly #hostKeys: { readonly secretKey: Uint8Array; readonly publicKey: Uint8Array };
-  readonly #clientKeys: { readonly secretKey: Uint8Array; readonly publicKey: Uint8Array };
+  readonly #hostKeys: KeyPair;
+  readonly #clientKeys: KeyPair;
   readonly #serverAddresses: readonly string[];
   /** How many machines were started, so that each has randomness of its own. */
   #starts = 0;
@@ -85,14 +85,13 @@ export class Pair {
   constructor(options: PairOptions = {}, world: World = new World({ seed: options.seed ?? 1 })) {
     this.#options = options;
     this.world = world;
-    this.#secret = base64UrlText(this.#bytes("operator secret", 32));
+    this.operator = new Operator(base64UrlText(this.#bytes("operator secret", 32)), primitives);
     this.#hostKeys = this.#keyPair("host key");
     this.#clientKeys = this.#keyPair("client key");
     this.invite = { id: this.#bytes("invite id", 8), secret: this.#bytes("invite secret", 32) };
-    const expiry = worldEpochMs / 1000 + (options.ticketSeconds ?? yearSeconds);
-    this.hostTicket = ticket(this.#secret, hostUsername(expiry, "studio"));
-    const username = clientUsername(expiry, this.hostId, this.hostTicket.username);
-    this.clientTicket = ticket(this.hostTicket.password, username);
+    const expiry = this.secondsFromNow(options.ticketSeconds ?? yearSeconds);
+    this.hostTicket = this.operator.hostTicket(expiry, "studio");
+    this.clientTicket = this.operator.clientTicketOf(this.hostTicket, expiry, this.hostId);
     const { address, limits: _, ...line } = options.server ?? {};
     this.#serverAddresses = address ?? ["192.0.2.1"];
     this.server = world.node("server", { address: this.#serverAddresses, ...line });
@@ -102,6 +101,11 @@ export class Pair {
 
   get hostId(): string {
     return hostIdText(this.#hostKeys.publicKey);
+  }
+
+  /** A time of the world in seconds since 1970, as tickets have it. */
+  secondsFromNow(seconds: number): number {
+    return Math.floor((worldEpochMs + this.world.now) / 1000) + seconds;
   }
 
   /** Starts server and host, and waits until the host is reachable. */
@@ -123,7 +127,7 @@ export class Pair {
     const { limits } = this.#options.server ?? {};
     const random = this.#random();
     const server = new Server({
-      secret: this.#secret,
+      secret: this.operator.secret,
       primitives,
       random,
       access: "tickets",
@@ -136,52 +140,39 @@ export class Pair {
   }
 
   startHost(invites: readonly IssuedInvite[] = [this.invite], hostTicket: Ticket = this.hostTicket): Host {
-    const host = this.newHost(invites, hostTicket);
+    const host = this.#newHost(invites, hostTicket);
     this.#hostMachine = host;
-    this.host.restart(host);
-    this.host.command({ type: "interfaces", interfaces: interfacesOf(this.host) });
-    this.host.command({ type: "start" });
+    this.#begin(this.host, host);
     return host;
   }
 
-  /** Another process with the host's key, not started. */
-  newHost(invites: readonly IssuedInvite[] = [this.invite], hostTicket: Ticket = this.hostTicket): Host {
-    return new Host({
-      primitives,
-      random: this.#random(),
-      keyPair: this.#hostKeys,
-      ticket: hostTicket,
-      servers: this.#servers(),
-      secondPort,
-      earlyData: this.#options.earlyData ?? false,
-      invites,
-    });
+  /** Another process with the host's key starts elsewhere. */
+  startAnotherHost(name: string, place: EndOptions = {}): PeerNode<HostCommand> {
+    const node: PeerNode<HostCommand> = this.world.node(name, this.#place(name, place));
+    this.#begin(node, this.#newHost([this.invite], this.hostTicket));
+    return node;
   }
 
   /** The client connects now. */
-  connect(options: { earlyData?: string; ticket?: Ticket; invite?: IssuedInvite } = {}): Client {
-    const invite = options.invite ?? this.invite;
-    const client = new Client({
-      primitives,
-      random: this.#random(),
-      keyPair: this.#clientKeys,
-      invite: { hostKey: this.#hostKeys.publicKey, id: invite.id, secret: invite.secret },
-      ticket: options.ticket ?? this.clientTicket,
-      servers: this.#servers(),
-      secondPort,
-      ...(options.earlyData !== undefined && { earlyData: asciiBytes(options.earlyData) }),
-    });
+  connect(options: ConnectOptions = {}): Client {
+    const client = this.#newClient(this.#clientKeys, options);
     this.#clientMachine = client;
-    this.client.restart(client);
-    this.client.command({ type: "interfaces", interfaces: interfacesOf(this.client) });
-    this.client.command({ type: "start" });
+    this.#begin(this.client, client);
     return client;
   }
 
+  /** Another client, with a key of its own, connects now. */
+  connectAnother(name: string, place: EndOptions = {}, options: ConnectOptions = {}): PeerNode<PeerCommand> {
+    const node: PeerNode<PeerCommand> = this.world.node(name, this.#place(name, place));
+    this.#begin(node, this.#newClient(this.#keyPair(`${name} key`), options));
+    return node;
+  }
+
   /** Connects, and waits until the client has a session. */
-  connected(options: Parameters<Pair["connect"]>[0] = {}): this {
+  connected(options: ConnectOptions = {}): this {
+    const before = this.clientEvents("connected").length;
     this.connect(options);
-    this.world.runUntil(() => this.clientEvents("connected").length > 0, this.world.now + 15_000);
+    this.world.runUntil(() => this.clientEvents("connected").length > before, this.world.now + 15_000);
     return this;
   }
 
@@ -304,6 +295,42 @@ export class Pair {
     end.command({ type: "interfaces", interfaces: interfacesOf(end) });
   }
 
+  /** Starts a machine in its node, as the programs around both kinds of peer do. */
+  #begin<Command>(node: PeerNode<Command | PeerCommand>, machine: Machine<Command | PeerCommand, PeerEvent>): void {
+    node.restart(machine);
+    node.command({ type: "interfaces", interfaces: interfacesOf(node) });
+    node.command({ type: "start" });
+  }
+
+  #newHost(invites: readonly IssuedInvite[], hostTicket: Ticket): Host {
+    return new Host({
+      primitives,
+      random: this.#random(),
+      keyPair: this.#hostKeys,
+      ticket: hostTicket,
+      servers: this.#servers(),
+      secondPort,
+      earlyData: this.#options.earlyData ?? false,
+      invites,
+    });
+  }
+
+  #newClient(
+    keyPair: KeyPair,
+    { invite = this.invite, ticket = this.clientTicket, earlyData }: ConnectOptions,
+  ): Client {
+    return new Client({
+      primitives,
+      random: this.#random(),
+      keyPair,
+      invite: { hostKey: this.#hostKeys.publicKey, id: invite.id, secret: invite.secret },
+      ticket,
+      servers: this.#servers(),
+      secondPort,
+      ...(earlyData !== undefined && { earlyData: asciiBytes(earlyData) }),
+    });
+  }
+
   #place(name: string, options: EndOptions): Place {
     const { behind, ...rest } = options;
     if (behind === undefined) return rest;
@@ -324,14 +351,10 @@ export class Pair {
     return bytes;
   }
 
-  #keyPair(name: string): { secretKey: Uint8Array; publicKey: Uint8Array } {
+  #keyPair(name: string): KeyPair {
     const secretKey = this.#bytes(name, 32);
     return { secretKey, publicKey: primitives.publicKey(secretKey) };
   }
-}
-
-function ticket(key: string, username: string): Ticket {
-  return { username, password: ticketPassword(primitives, key, username) };
 }
 
 function interfacesOf<Command, Event>(node: Node<Command, Event>): { address: Address; prefixBits: number }[] {
