@@ -106,6 +106,18 @@ test("what a known 5-tuple or a ticket at its limit is refused does not count ag
   assert.equal(server.receive(stranger.address, stranger.askBytes()).length, 1);
 });
 
+test("registerRate holds the proofs under one ticket, and no refresh", () => {
+  const server = new TestServer({ limits: { registerRate: { perSecond: 1, burst: 2 } } });
+  const hosts = [1, 2, 3].map((i) => new TestHost(server, at(`198.51.100.${i}:5000`)));
+  assert.deepEqual(
+    hosts.map((host) => host.register().length),
+    [1, 1, 0],
+  );
+  for (const host of hosts.slice(0, 2)) for (let i = 0; i < 10; i++) host.registered(host.refresh());
+  server.pass(1000);
+  assert.equal(hosts[2]?.register().length, 1);
+});
+
 test("a flood of valid Connects from spoofed addresses costs at most the rates times the lifetimes", () => {
   const server = new TestServer();
   const { host } = connectPair(server);

@@ -15,12 +15,12 @@ import { nodePrimitives } from "@fractal-punch/udp/primitives";
 import { errorCodeOf, StunMessage } from "@fractal-punch/wire";
 
 export const secret = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
-export const startMs = 1_800_000_000_000;
+const startMs = 1_800_000_000_000;
 export const startSeconds: number = startMs / 1000;
 export const yearSeconds = 31_536_000;
 
 /** The main port of each family, then the second port of each. */
-export const ports: readonly ListenPort[] = [
+const ports: readonly ListenPort[] = [
   { family: 4, port: 48_800, main: true },
   { family: 6, port: 48_800, main: true },
   { family: 4, port: 3478, main: false },

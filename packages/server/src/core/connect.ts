@@ -10,7 +10,7 @@ import type { ServerState } from "./state.ts";
 import type { ClientTicket } from "./tickets.ts";
 
 /** The success response is never larger; a Connect that is shorter than this could not be answered. */
-export const connectedBytes = 200;
+const connectedBytes = 200;
 
 /** A Connect that has passed its checks. */
 interface Approved {

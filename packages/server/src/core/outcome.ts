@@ -9,24 +9,22 @@ export interface Refused {
   readonly unknown?: readonly number[];
 }
 
-export type Drop = StunFault | (typeof dropWords)[number];
-
-/** Why a datagram was dropped, besides the faults of its form. */
-export const dropWords = [
-  "too-large",
-  "bad-source",
-  "not-ours",
-  "no-question",
-  "wrong-port",
-  "prefix-rate",
-  "ticket-rate",
-  "replay",
-  "answer-too-large",
-  "malformed",
-  "bad-integrity",
-  "no-channel",
-  "no-credit",
-] as const;
+/** Why a datagram was dropped. */
+export type Drop =
+  | StunFault
+  | "too-large"
+  | "bad-source"
+  | "not-ours"
+  | "no-question"
+  | "wrong-port"
+  | "prefix-rate"
+  | "ticket-rate"
+  | "replay"
+  | "answer-too-large"
+  | "malformed"
+  | "bad-integrity"
+  | "no-channel"
+  | "no-credit";
 
 export type Outcome = "served" | Drop | Refused;
 
