@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { addressText, prefixKey } from "@fractal-punch/machine";
+import { revocationHash } from "@fractal-punch/server/core";
+import { nodePrimitives } from "@fractal-punch/udp/primitives";
 import {
   Attribute,
   ErrorCode,
@@ -172,7 +174,18 @@ test("Ghost Calls, Backdoor.Turn: a relay's credential reaches one host, and end
   elsewhere.registered(elsewhere.register());
   const client = new TestClient(server, host.clientTicket(), at("192.0.2.10:6000"));
   const { channel } = client.open();
-  for (const { to } of server.receive(client.address, channelData(channel))) assert.deepEqual(to, host.address);
+  const relayed = server.receive(client.address, channelData(channel));
+  assert.deepEqual(
+    relayed.map(({ to }) => to),
+    [host.address],
+  );
+  server.revoke(revocationHash(nodePrimitives, secret, client.ticket.username));
+  const after = server.receive(client.address, channelData(channel));
+  assert.deepEqual(
+    after.map(({ to }) => to),
+    [client.address],
+    "only the hint that there is no such channel",
+  );
 });
 
 test("coturn#666: ten thousand usernames make no name that is counted", () => {

@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defaultLimits } from "@fractal-punch/server/core";
 import { nodePrimitives } from "@fractal-punch/udp/primitives";
-import { Attribute, ErrorCode, errorCodeOf, integrityMatches, MessageClass, Method } from "@fractal-punch/wire";
+import {
+  Attribute,
+  ErrorCode,
+  errorCodeOf,
+  integrityMatches,
+  MessageClass,
+  Method,
+  StunBuilder,
+} from "@fractal-punch/wire";
 import { connectPair, hostTicket, TestClient, TestHost } from "./test-peers.ts";
 import { at, errorTo, load, only, type Sent, startSeconds, TestServer, yearSeconds } from "./test-server.ts";
 
@@ -299,22 +307,38 @@ test("a ticket's expiry ends the registration and its channels, with a notice", 
   assert.equal(errorTo(host.register(), host.address), ErrorCode.ticketExpired);
 });
 
-test("a clock that is set forward ends a ticket at the latest with the next refresh that is missed or made", () => {
-  const server = new TestServer();
-  const host = new TestHost(server);
-  host.registered(host.register());
-  server.setClock(server.epochMs + (yearSeconds + 1) * 1000);
-  const sent = server.pass(defaultLimits.registrationLifeMs);
-  assert.equal(notice(sent, host), ErrorCode.ticketExpired);
+test("a clock that is set forward ends a ticket with the next refresh, missed or made", () => {
+  for (const isMade of [false, true]) {
+    const server = new TestServer();
+    const host = new TestHost(server);
+    host.registered(host.register());
+    server.setClock(server.epochMs + (yearSeconds + 1) * 1000);
+    if (isMade) host.registered(host.refresh());
+    const sent = server.pass(isMade ? 0 : defaultLimits.registrationLifeMs);
+    assert.equal(notice(sent, host), ErrorCode.ticketExpired);
+  }
 });
 
-test("a Register that lacks fields is refused or dropped, never served", () => {
+test("a Register without a host id gets 400, one with a proof but no nonce 401, one with a bad fingerprint nothing", () => {
   const server = new TestServer();
   const host = new TestHost(server);
+  const builder = new StunBuilder().begin(MessageClass.request, Method.register, server.transactionId());
+  const bare = builder.pad(200, 8).fingerprint().bytes();
+  assert.equal(errorTo(server.receive(host.address, bare), host.address), ErrorCode.badRequest);
+  builder.begin(MessageClass.request, Method.register, server.transactionId());
+  builder.attribute(Attribute.hostId, host.publicKey).attribute(Attribute.hostProof, new Uint8Array(32));
+  const withoutNonce = builder.pad(200, 8).fingerprint().bytes();
+  assert.equal(errorTo(server.receive(host.address, withoutNonce), host.address), ErrorCode.unauthenticated);
   const bytes = host.askBytes();
   bytes.set([0x7f, 0x00], 20);
-  assert.deepEqual(server.receive(host.address, bytes), [], "a fingerprint that does not fit");
-  assert.deepEqual(server.receive(host.address, host.askBytes(), 2), [], "not the main port");
+  assert.deepEqual(server.receive(host.address, bytes), []);
+  assert.equal(server.server.counters.dropped.of("bad-fingerprint"), 1);
+});
+
+test("Register is served on the main port only", () => {
+  const server = new TestServer();
+  const host = new TestHost(server);
+  assert.deepEqual(server.receive(host.address, host.askBytes(), 2), []);
   assert.equal(server.server.counters.dropped.of("wrong-port"), 1);
 });
 
