@@ -216,11 +216,12 @@ export class Connecting implements Sleeper {
 
   /** Returns the nonce, if there is one to return and the server has not taken it yet. */
   #sendNonce(now: number, leg: Leg, out: Out): void {
-    leg.nextAtMs = Infinity;
+    if (this.#hostAnswered) leg.nextAtMs = Infinity;
     if (leg.nonce === undefined || leg.proven || leg.nonceSends >= maxNonceSends) return;
     leg.nonceSends++;
     this.#encodeAndSend(now, leg, undefined, out);
-    this.#repeatLater(now, leg);
+    // Until the host has answered, the repeated Connect carries the nonce, too, and keeps to its own time.
+    if (this.#hostAnswered) this.#repeatLater(now, leg);
   }
 
   #repeatLater(now: number, leg: Leg): void {

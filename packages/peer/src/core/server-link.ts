@@ -176,6 +176,7 @@ export class ServerLink implements Sleeper {
       answered: (at, message, through) => {
         const bound = decodeBound(message);
         if (bound) this.learn(at, bound.mapped, bound.epoch, through);
+        else this.#context.deadlines.set(this.#keepalive, at + keepaliveMs);
       },
       givenUp: (at, through) => {
         this.#context.deadlines.set(this.#keepalive, at + bindingPatienceMs);

@@ -23,7 +23,7 @@ test("the answer to the round ends its repeats, that to an earlier round does no
   assert.equal(rounds.dueAtMs, Infinity);
 });
 
-test("probing starts when the round says, which is when its candidates arrive", () => {
+test("probing starts when it is told to, which is when the candidates arrive", () => {
   const rounds = new Rounds();
   rounds.begin(1000, 30);
   assert.equal(rounds.takeProbing(1029), false);
@@ -32,7 +32,7 @@ test("probing starts when the round says, which is when its candidates arrive", 
   assert.equal(rounds.answered(1), false, "probing has begun already");
 });
 
-test("an answer that comes before that starts the probing, once", () => {
+test("an answer that comes before starts the probing, once", () => {
   const rounds = new Rounds();
   rounds.begin(1000, 30);
   assert.equal(rounds.answered(1), true);
@@ -40,7 +40,7 @@ test("an answer that comes before that starts the probing, once", () => {
   assert.equal(rounds.takeProbing(1030), false);
 });
 
-test("where no time is given, the answer starts the probing", () => {
+test("where the round trip is not known, the answer starts the probing", () => {
   const rounds = new Rounds();
   rounds.begin(1000, Infinity);
   assert.equal(rounds.takeProbing(5000), false);
