@@ -109,7 +109,7 @@ function tellOf(listener: Listener, { server, ticket }: HostCredentials, offer: 
     const { hostId, invite } = listener;
     const text =
       registrations === 1
-        ? inviteText(server, invite, ticketEndsAtMs(ticket))
+        ? inviteText(server, invite, ticketEndsAtMs(ticket), offer === serveEcho)
         : `Registered at ${server}, seen there as ${address}.`;
     output.event("registered", { hostId, invite, address }, text);
   });
@@ -120,12 +120,13 @@ function tellOf(listener: Listener, { server, ticket }: HostCredentials, offer: 
   listener.on("warning", (message) => output.warn(message));
 }
 
-function inviteText(server: string, invite: string, endsAtMs: number | undefined): string {
+function inviteText(server: string, invite: string, endsAtMs: number | undefined, echo: boolean): string {
+  const connect = echo ? "" : "fractal-punch connect INVITE --udp 127.0.0.1:47998, or ";
   const end = endsAtMs === undefined ? "" : `, good until ${dateText(endsAtMs)}`;
   return `Registered at ${server}. The invite of this host${end}:
 
 ${invite}
 
-On the other device: fractal-punch connect INVITE --udp 127.0.0.1:47998, or fractal-punch ping INVITE.
+On the other device: ${connect}fractal-punch ping INVITE.
 `;
 }

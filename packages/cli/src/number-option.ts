@@ -1,6 +1,6 @@
 /** Options that are numbers, with the range that they may have. */
 import { InvalidArgumentError } from "commander";
-import { secondsFromText } from "./quantity.ts";
+import { bytesFromText, secondsFromText } from "./quantity.ts";
 
 export function wholeOption(least: number, most: number): (text: string) => number {
   return (text) => {
@@ -23,4 +23,11 @@ export function lifeOption(text: string): number {
   const seconds = secondsFromText(text);
   if (seconds !== undefined) return seconds;
   throw new InvalidArgumentError("It is a time such as 12h, 30d or 1y.");
+}
+
+/** An amount of bytes. */
+export function bytesOption(text: string): number {
+  const bytes = bytesFromText(text);
+  if (bytes !== undefined) return bytes;
+  throw new InvalidArgumentError("It is a number of bytes such as 500k, 10M or 2G.");
 }

@@ -9,6 +9,15 @@ export function secondsFromText(text: string): number | undefined {
   return seconds > 0 ? seconds : undefined;
 }
 
+const bytesOf: Readonly<Record<string, number>> = { "": 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12 };
+
+/** "800", "500k", "10M", "2G", "1T" in bytes; `undefined` for other text and for nothing. */
+export function bytesFromText(text: string): number | undefined {
+  const match = /^([0-9]{1,12})([kMGT]?)B?$/.exec(text);
+  const bytes = Number(match?.[1] ?? 0) * (bytesOf[match?.[2] ?? ""] ?? 0);
+  return bytes > 0 ? bytes : undefined;
+}
+
 /** "3 s", "4 min", "5 h", "6 days": the largest unit that fits. */
 export function durationText(ms: number): string {
   const seconds = Math.round(ms / 1000);

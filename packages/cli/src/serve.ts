@@ -1,9 +1,16 @@
 /** `fractal-punch serve`: runs the server until it is stopped. */
 import { addressText } from "@fractal-punch/machine";
-import { defaultPort, defaultSecondPort, defaultStateFolder, type RunningServer, serve } from "@fractal-punch/server";
+import {
+  defaultPort,
+  defaultSecondPort,
+  defaultStateFolder,
+  type Limits,
+  type RunningServer,
+  serve,
+} from "@fractal-punch/server";
 import { type Command, Option } from "commander";
 import { type Interruption, stoppedCode, watchInterruption } from "./interruption.ts";
-import { wholeOption } from "./number-option.ts";
+import { bytesOption, wholeOption } from "./number-option.ts";
 import { dialText } from "./own-server.ts";
 import { type Log, logLine, openLog } from "./serve-log.ts";
 import { keepYoungGenerationSmall } from "./young-generation.ts";
@@ -15,6 +22,8 @@ interface ServeOptions {
   readonly port2: number;
   readonly state?: string;
   readonly access: "tickets" | "open";
+  readonly relayRate?: number;
+  readonly relayTotal?: number;
   readonly json?: boolean;
 }
 
@@ -41,6 +50,12 @@ export function addServeCommand(program: Command): void {
         .choices(["tickets", "open"])
         .default("tickets"),
     )
+    .option("--relay-rate <bytes>", "relay at most so much a second for each ticket, for example 10M", bytesOption)
+    .option(
+      "--relay-total <bytes>",
+      "relay at most so much for each ticket until it ends, for example 500G",
+      bytesOption,
+    )
     .option("--json", "JSON lines on a terminal, too")
     .addHelpText("after", examples)
     .action(runServe);
@@ -59,6 +74,7 @@ async function runServe(options: ServeOptions): Promise<void> {
     secondPort: options.port2,
     publicNames: options.public ?? [],
     access: options.access,
+    limits: limitsOf(options),
     onEvent(event) {
       const line = logLine(event);
       if (line !== undefined) log(line);
@@ -71,6 +87,13 @@ async function runServe(options: ServeOptions): Promise<void> {
   process.exitCode = stoppedCode(interruption);
 }
 
+function limitsOf({ relayRate, relayTotal }: ServeOptions): Partial<Limits> {
+  return {
+    ...(relayRate !== undefined && { relayBytesPerSecond: relayRate }),
+    ...(relayTotal !== undefined && { relayBytes: relayTotal }),
+  };
+}
+
 function tellReady({ listening, publicNames }: RunningServer, options: ServeOptions, state: string, log: Log): void {
   const addresses = listening.map(addressText);
   const port = listening[0]?.port ?? options.port;
@@ -81,8 +104,9 @@ function tellReady({ listening, publicNames }: RunningServer, options: ServeOpti
   const text = `Ready on UDP ${addresses.join(" and ")}; state in ${state}.`;
   const advice = `
 
-  ${open ? "Access is open: hosts need no ticket." : "A ticket for a host:   fractal-punch ticket NAME"}
+  ${open ? "Access is open: hosts need no ticket." : `A ticket for a host:   ${commandName()} ticket NAME`}
   On the host:           fractal-punch host --server ${server}${ticket} --udp 127.0.0.1:47998
+  To try it out here:    ${commandName()} host --echo, and in another terminal: ${commandName()} ping
 `;
   log({
     level: "info",
@@ -91,6 +115,11 @@ function tellReady({ listening, publicNames }: RunningServer, options: ServeOpti
     text,
     advice,
   });
+}
+
+/** How people call this program where they started it: a checkout has it behind npx. */
+function commandName(): string {
+  return process.env["npm_lifecycle_event"] === "start" ? "npx fractal-punch" : "fractal-punch";
 }
 
 function stopped({ signal }: Interruption): Promise<void> {

@@ -221,6 +221,10 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
     session.settle(now, out);
   }
 
+  relayLost(now: number, out: Out): void {
+    this.#introducing.reconnect(now, out);
+  }
+
   verdictChanged(_now: number, session: Session, out: Out): void {
     const link = this.#sockets.links.find((each) => each.mapped);
     if (!link) return;
@@ -241,10 +245,6 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
 
   knock(): Uint8Array | undefined {
     return this.#introducing.knock();
-  }
-
-  relayLost(now: number, out: Out): void {
-    this.#introducing.reconnect(now, out);
   }
 
   directOverdue(_now: number, out: Out): void {

@@ -76,15 +76,23 @@ export interface GreetingDetails {
 export class Greeting {
   readonly session: Session;
   readonly expiresAtMs: number;
+  /** When the client sealed its first message, by the server's clock. */
+  readonly timeMs: number;
   /** The second message, behind room for a channel's header. */
   readonly packet: Uint8Array;
   readonly #probeKey: Uint8Array;
   readonly #knockAnswers = new Map<AddressKey, number>();
 
-  constructor(session: Session, packet: Uint8Array, probeKey: Uint8Array, expiresAtMs: number) {
+  constructor(
+    session: Session,
+    packet: Uint8Array,
+    payload: Pick<FirstPayload, "probeKey" | "timeMs">,
+    expiresAtMs: number,
+  ) {
     this.session = session;
     this.packet = packet;
-    this.#probeKey = probeKey;
+    this.#probeKey = payload.probeKey;
+    this.timeMs = payload.timeMs;
     this.expiresAtMs = expiresAtMs;
   }
 

@@ -14,6 +14,9 @@ export class Greetings implements Sleeper {
   readonly #byEphemeral = new Map<string, Greeting>();
   readonly #byTag = new Map<string, Greeting>();
 
+  /** The latest sealed time among the first messages that are forgotten: nothing as old as that is new. */
+  forgottenTimeMs: number = -Infinity;
+
   constructor(context: PeerContext) {
     this.#context = context;
     this.#deadline = context.deadlines.create(this, "greetings");
@@ -50,6 +53,7 @@ export class Greetings implements Sleeper {
       if (greeting.expiresAtMs > now) break;
       this.#byEphemeral.delete(key);
       this.#byTag.delete(key.slice(0, tagBytes));
+      this.forgottenTimeMs = Math.max(this.forgottenTimeMs, greeting.timeMs);
     }
     this.#arm();
   }

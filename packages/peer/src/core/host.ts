@@ -210,6 +210,11 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
     session.settle(now, out);
   }
 
+  /** The client introduces itself anew, which it can only if the server knows this host: that is made sure of at once. */
+  relayLost(now: number, out: Out): void {
+    for (const registration of this.#registrations.values()) registration.check(now, out);
+  }
+
   verdictChanged(_now: number, session: Session, out: Out): void {
     const registration = [...this.#registrations.values()].find(({ registered }) => registered);
     if (!registration?.key) return;

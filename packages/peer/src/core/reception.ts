@@ -123,7 +123,9 @@ export class Reception {
   #refusalOf(now: number, { state, payload }: FirstMessage): HostRefusal | undefined {
     if (payload === "version") return "version";
     const timeMs = this.#context.clock.serverMs(now);
+    // The time is the server's, and a server that lies about it must not bring back what the memory of keys has let go.
     if (Math.abs(payload.timeMs - timeMs) > timeToleranceMs) return "time-off";
+    if (payload.timeMs <= this.#greetings.forgottenTimeMs) return "time-off";
     const refusal = inviteRefusal(this.#context, state, payload, this.findInvite(payload.inviteId), timeMs);
     if (refusal) return refusal;
     return this.#parts.guests.size >= maxSessions || this.#greetings.full ? "host-full" : undefined;
@@ -151,7 +153,7 @@ export class Reception {
     });
     if (!accepted) return;
     const { session } = this.#guestFor(now, state.initiatorStatic, payload, out);
-    const greeting = new Greeting(session, accepted.packet, payload.probeKey, now + ephemeralMs);
+    const greeting = new Greeting(session, accepted.packet, payload, now + ephemeralMs);
     this.#greetings.add(state.initiatorEphemeral, greeting);
     session.learnCandidates(payload.profile, payload.candidates);
     session.establish(now, new SessionKeys(this.#context.primitives, accepted.keys, index, payload.index, now), out);

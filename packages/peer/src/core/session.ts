@@ -36,6 +36,8 @@ export interface SessionOwner {
   localAddress(route: Route): Address | undefined;
   /** The other end's candidates are known, or may now all be probed. */
   probeNamed(now: number, session: Session, out: Out): void;
+  /** There is no relayed path that works, or the keys are too old. */
+  relayLost(now: number, out: Out): void;
   /** The verdict is another one. */
   verdictChanged(now: number, session: Session, out: Out): void;
   ended(now: number, session: Session, out: Out): void;
@@ -45,8 +47,6 @@ export interface SessionOwner {
 export interface ClientSide {
   /** A knock, while there are no keys yet. */
   knock(): Uint8Array | undefined;
-  /** There is no relayed path that works, or the keys are too old: the client introduces itself anew. */
-  relayLost(now: number, out: Out): void;
   /** Keys are there, and nothing came directly for 300 ms: perhaps the early packet clash. */
   directOverdue(now: number, out: Out): void;
   /** The host took the resume. */
@@ -229,7 +229,7 @@ export class Session implements Sleeper, PathUser {
   }
 
   relayLost(now: number, out: Out): void {
-    this.#clientSide?.relayLost(now, out);
+    this.#owner.relayLost(now, out);
   }
 
   directOverdue(now: number, out: Out): void {
