@@ -93,13 +93,8 @@ export class Reception {
     const { keeper } = greeting.session;
     // Where the server saw the client too, the knock is the client's own; elsewhere it could be a copy of one.
     const known = keeper.paths.find(route);
-<<<<<<< Updated upstream
     const isSeen = known?.candidate === "server-reflexive" && !known.named;
     const path = keeper.addSeen(now, route, "peer-reflexive", isSeen);
-=======
-    const seenToo = known?.candidate === "server-reflexive" && !known.named;
-    const path = keeper.addSeen(now, route, "peer-reflexive", seenToo);
->>>>>>> Stashed changes
     keeper.send(greeting.packet, [path], out);
     greeting.session.settle(now, out);
   }
