@@ -1,0 +1,53 @@
+/** What was measured, and whether it is good enough. */
+
+/** A bar says what the figure may be at most. */
+export interface Figure {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly atMost?: number;
+}
+
+export type Judgement = "ok" | "short" | "";
+
+export function judge({ value, atMost }: Figure): Judgement {
+  if (atMost === undefined) return "";
+  return value <= atMost ? "ok" : "short";
+}
+
+/** Columns for people: figure, measured, bar, ok or short. */
+export function tableText(figures: readonly Figure[]): string {
+  const rows = [["figure", "measured", "bar", ""], ...figures.map(cells)];
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => padded(cell, column, widths))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
+}
+
+function cells(figure: Figure): string[] {
+  const { name, value, unit, atMost } = figure;
+  const bar = atMost === undefined ? "" : `${atMost} ${unit}`;
+  return [name, `${numberText(value)} ${unit}`, bar, judge(figure)];
+}
+
+function numberText(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toFixed(1);
+}
+
+/** Numbers stand at the right of their columns. */
+function padded(cell: string, column: number, widths: readonly number[]): string {
+  const width = widths[column] ?? 0;
+  return column === 1 || column === 2 ? cell.padStart(width) : cell.padEnd(width);
+}
