@@ -106,7 +106,7 @@ export function startServer(options: Partial<ServeOptions> & { stateFolder: stri
   });
 }
 
-export function addressOf(server: RunningServer): string {
+function addressOf(server: RunningServer): string {
   const [address] = server.listening;
   assert(address);
   return addressText(address);

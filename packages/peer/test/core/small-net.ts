@@ -13,7 +13,7 @@ import {
 } from "@fractal-punch/machine";
 import { at } from "./test-context.ts";
 
-export const delayMs = 10;
+const delayMs = 10;
 export const epochMs = 1_800_000_000_000;
 
 export interface Datagram {
