@@ -280,7 +280,7 @@ export class Session implements Sleeper, PathUser {
         return;
       case "probe":
         this.sendFrameOn(now, route, { kind: "probe-reply", id: frame.id, seen: route.remote }, out);
-        if (path && !path.proven && !path.trying(now)) path.tryAt(now);
+        if (path && !path.proven && path.nextProbeAtMs === Infinity) path.tryAt(now);
         return;
       case "probe-reply":
         if (path) this.keeper.replied(now, path, frame.id);
