@@ -2,11 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Address, withPort } from "@fractal-punch/machine";
 import { fullCone, Pair } from "@fractal-punch/sim";
-import { Attacker, address, sentTo } from "./attacker.ts";
+import { Attacker, endpoint, sentTo } from "./attacker.ts";
 import { between, missing, twice } from "./places.ts";
 
-const victim = address("203.0.113.66:53");
-const server = address("192.0.2.1:48800");
+const victim = endpoint("203.0.113.66:53");
+const server = endpoint("192.0.2.1:48800");
 
 test("replays of every datagram of a session from elsewhere bring that address three datagrams of the host at most", () => {
   const { pair, attacker } = attacked();
@@ -29,7 +29,7 @@ test("a replay of everything that was ever captured, in order and from its own s
   pair.streamBack(1000, 10);
   pair.pass(3000);
   const sources = sourcesOf(pair);
-  for (const each of [...attacker.captured]) attacker.replay(sources[each.from] ?? victim, each);
+  for (const each of attacker.captured) attacker.replay(sources[each.from] ?? victim, each);
   pair.pass(8000);
   undisturbed(pair, "direct");
   assert.equal(pair.hostEvents("data").filter(({ event }) => event.early).length, 1);
@@ -108,8 +108,8 @@ function sourcesOf(pair: Pair): Record<string, Address> {
     pair.world.log.find(({ from, to }) => from === name && to === "server")?.seenFrom;
   const sources: Record<string, Address> = { server };
   for (const name of ["client", "host"]) {
-    const address = seen(name);
-    if (address) sources[name] = address;
+    const found = seen(name);
+    if (found) sources[name] = found;
   }
   return sources;
 }

@@ -59,7 +59,7 @@ export function sentTo(pair: Pair, address: Address): { from: string; lengthByte
   return pair.world.log.filter(({ from, target }) => from !== "forger" && ipText(target) === ipText(address));
 }
 
-export function address(text: string): Address {
+export function endpoint(text: string): Address {
   const found = addressFromText(text);
   if (found === undefined) throw new Error(`"${text}" is no address and port`);
   return found;

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fullCone, Pair, portRestrictedCone } from "@fractal-punch/sim";
 import { asciiBytes, channelDataNumber, encodeNoChannel, StunBuilder } from "@fractal-punch/wire";
-import { Attacker, address, sentTo } from "./attacker.ts";
+import { Attacker, endpoint, sentTo } from "./attacker.ts";
 import { between, delays, missing } from "./places.ts";
 
-const victim = address("203.0.113.66:53");
+const victim = endpoint("203.0.113.66:53");
 
 test("a client with a valid ticket that speaks in a victim's name brings it fewer bytes than it spends itself", () => {
   const pair = new Pair({ ...between(fullCone, fullCone), earlyData: true }).begin().echo();
@@ -55,7 +55,7 @@ function hint(pair: Pair, attacker: Attacker): void {
     const to = pair.world.log.find(({ from, to: at }) => from === name && at === "server")?.seenFrom;
     if (channel === undefined || to === undefined) continue;
     const bytes = encodeNoChannel(new StunBuilder(), asciiBytes("hint-hint-hi"), channel);
-    pair.world.forge(address("192.0.2.1:48800"), to, bytes);
+    pair.world.forge(endpoint("192.0.2.1:48800"), to, bytes);
   }
 }
 
