@@ -148,8 +148,9 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
 
   introduced(now: number, link: ServerLink, connected: Connected, out: Out): void {
     const { keeper } = this.#session;
-    keeper.paths.drop((route) => route.kind === "relayed" && route.port === link.port);
-    const relay: Route = { kind: "relayed", port: link.port, remote: link.server, channel: connected.channel };
+    const { channel } = connected;
+    const relay: Route = { kind: "relayed", port: link.port, remote: link.server, channel };
+    keeper.paths.drop((route) => route.kind === "relayed" && route.port === link.port && route.channel !== channel);
     this.#session.addRelay(now, relay, out);
     const newer = connected.hostAddresses;
     const older = this.#hostAddresses.filter((address) => !newer.some(({ family }) => family === address.family));

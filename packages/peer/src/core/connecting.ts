@@ -60,6 +60,8 @@ interface Leg {
 
 /** The record of an introduction lives for a minute; a nonce that was not taken by then is worth nothing. */
 const maxNonceSends = 8;
+/** How often the server is asked for its answer, counted from the first Connect, once the host's has come. */
+const maxSends = 8;
 
 export class Connecting implements Sleeper {
   readonly #context: PeerContext;
@@ -111,7 +113,7 @@ export class Connecting implements Sleeper {
     this.wake(now, "connect", out);
   }
 
-  /** The host has answered: only the nonce is still to be returned. */
+  /** The host has answered: only the server's answer may still be missing, and the nonce is to be returned. */
   finish(): void {
     this.#hostAnswered = true;
     this.#arm();
@@ -203,11 +205,11 @@ export class Connecting implements Sleeper {
   }
 
   #send(now: number, leg: Leg, out: Out): void {
-    if (this.#hostAnswered) {
+    if (this.#hostAnswered && (leg.channel !== undefined || leg.sends >= maxSends)) {
       this.#sendNonce(now, leg, out);
       return;
     }
-    const approach = this.#owner.approach(now, leg.sends);
+    const approach = this.#owner.approach(now, this.#hostAnswered ? 0 : leg.sends);
     if (approach) this.#encodeAndSend(now, leg, approach, out);
     leg.sends++;
     leg.sentAtMs = now;

@@ -138,6 +138,8 @@ export class Introducing implements ConnectingOwner, Sleeper {
     this.#established = true;
     this.#opening = undefined;
     this.#session.learnCandidates(payload.profile, payload.candidates);
+    // It may come before the server's answer that names its channel.
+    if (route.kind === "relayed") this.#session.addRelay(now, route, out);
     this.#session.keeper.heard(now, route);
     const sessionKeys = new SessionKeys(this.#context.primitives, keys, opening.index, payload.index, now);
     this.#owner.connected(now, sessionKeys, payload.earlyDataTaken, again, out);
