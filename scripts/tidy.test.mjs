@@ -42,7 +42,6 @@ const rooms = [
       wire,
       "@fractal-punch/server/core",
       "@fractal-punch/peer/core",
-      "@fractal-punch/udp/primitives",
       "@fractal-punch/peer/sodium",
       /^node:/,
     ],
