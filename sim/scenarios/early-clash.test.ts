@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { linuxMasquerade, Pair, portRestrictedCone, type RouterBehaviour } from "@fractal-punch/sim";
+import { ipAddress, linuxMasquerade, Pair, portRestrictedCone, type RouterBehaviour, World } from "@fractal-punch/sim";
 import { between } from "./places.ts";
 
 /** The server is far from one end: its introduction comes after the other end's first probe (c > h+d, or h > c+d). */
 const far = { delayMs: 150 };
+const near = { delayMs: 10 };
 
 const routers: Record<string, [RouterBehaviour, RouterBehaviour]> = {
   "at the client's NAT": [linuxMasquerade, portRestrictedCone],
@@ -21,6 +22,20 @@ for (const [where, [client, host]] of Object.entries(routers)) {
     endsDirect(client, host, "host");
   });
 }
+
+for (const where of ["client", "host"] as const)
+  test(`the host's NAT gets another address under a session, and the ${where}'s NAT clashes: direct again in twenty seconds`, () => {
+    const world = new World({ seed: 1 });
+    const clientHome = world.nat("client's home", where === "client" ? linuxMasquerade : portRestrictedCone, far);
+    const hostHome = world.nat("host's home", where === "host" ? linuxMasquerade : portRestrictedCone, near);
+    const pair = new Pair({ server: near, client: { behind: clientHome }, host: { behind: hostHome } }, world);
+    pair.begin().connected();
+    pair.stream(600, 100);
+    pair.pass(20_000);
+    hostHome.renumber([ipAddress("198.51.100.10")]);
+    pair.pass(20_000);
+    assert.deepEqual(pair.paths, ["direct", "direct"]);
+  });
 
 function endsDirect(client: RouterBehaviour, host: RouterBehaviour, slow: "client" | "host"): void {
   const pair = new Pair(between(client, host));

@@ -203,7 +203,8 @@ export class Node<Command, Event> implements Host, Happening {
     if (this.#wakesAtOnce > maxWakesAtOnce)
       throw new Error(`${this.name} is stuck: it wants to be woken at ${now} ms for ever`);
     this.#traffic.callsUnderWay++;
-    machine.wake(now - this.#sleptMs, this.#out);
+    // Sums of times are not exact: it is woken at the time it asked for, as seen by its own clock.
+    machine.wake(Math.max(now - this.#sleptMs, machine.nextWake()), this.#out);
     this.#traffic.callsUnderWay--;
   }
 

@@ -248,8 +248,8 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
     return this.#introducing.knock();
   }
 
-  directOverdue(_now: number, out: Out): void {
-    this.#fresh.open(this.#sockets.links, out, {
+  directOverdue(now: number, out: Out): void {
+    this.#fresh.open(now, this.#sockets.links, out, {
       ready: (at, link, attempt, through) => this.#tryFresh(at, link, attempt, through),
       retired: (port) => this.#session.keeper.paths.drop((route) => route.port === port),
     });
@@ -302,15 +302,16 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
    * has to be first nobody can tell, so both start together, then the host does, then the client.
    */
   #tryFresh(now: number, link: ServerLink, attempt: number, out: Out): void {
-    const { keeper } = this.#session;
+    const { keeper, namedCandidates } = this.#session;
+    const { port, family } = link;
     for (const remote of this.#hostAddresses) {
-      if (remote.family === link.family) {
-        keeper.addUntried({ kind: "direct", port: link.port, remote }, "server-reflexive");
-      }
+      if (remote.family === family) keeper.addUntried({ kind: "direct", port, remote }, "server-reflexive", false);
     }
-    const probeAfterMs = [undefined, Infinity, 0][attempt - 1];
-    keeper.expectDirect(now + (keeper.paths.relay?.rttMs ?? 0));
-    this.#session.beginRound(now, out, probeAfterMs);
+    for (const { kind, address: remote } of namedCandidates) {
+      if (remote.family === family && mayBeNamed(remote))
+        keeper.addUntried({ kind: "direct", port, remote }, kind, true);
+    }
+    this.#session.beginRound(now, out, [undefined, Infinity, 0][attempt % 3]);
   }
 
   #link(port: PortId): ServerLink | undefined {

@@ -1,15 +1,15 @@
 /**
  * Fresh sockets for the direct path, against the early packet clash: a probe that reached a NAT before its inner peer
  * had sent makes that NAT give the peer another port, as long as probes keep the entry alive. A new socket is a new
- * 5-tuple. At most one is in use, and three are tried.
+ * 5-tuple. At most one is in use; three are tried one behind the other, and later one a minute.
  */
 import type { Address, PortId } from "@fractal-punch/machine";
 import type { Out, PeerContext } from "./context.ts";
 import { type LinkOwner, ServerLink } from "./server-link.ts";
-import { maxFreshSockets } from "./timing.ts";
+import { freshSocketGapMs, maxFreshSockets } from "./timing.ts";
 
 export interface FreshSocketUser {
-  /** The socket is open and its public address is known; `attempt` counts the sockets, from 1. */
+  /** The socket is open and its public address is known; `attempt` counts the sockets, from 0. */
   ready(now: number, link: ServerLink, attempt: number, out: Out): void;
   /** The socket before it was closed. */
   retired(port: PortId): void;
@@ -19,6 +19,9 @@ export class FreshSockets {
   readonly #context: PeerContext;
   #nextPort: PortId;
   #tried = 0;
+  /** How many may be tried at the time of the last one. */
+  #allowance = maxFreshSockets;
+  #openedAtMs = 0;
   #current: ServerLink | undefined;
   #user: FreshSocketUser | undefined;
 
@@ -36,14 +39,17 @@ export class FreshSockets {
   }
 
   /** Opens one beside the first of `links` that has a public address, unless enough were tried. */
-  open(links: readonly ServerLink[], out: Out, user: FreshSocketUser): void {
+  open(now: number, links: readonly ServerLink[], out: Out, user: FreshSocketUser): void {
     const beside = links.find((link) => link.mapped);
-    if (!beside || this.#tried >= maxFreshSockets) return;
+    const allowance = Math.min(this.#allowance + (now - this.#openedAtMs) / freshSocketGapMs, maxFreshSockets);
+    if (!beside || allowance < 1) return;
     this.#retire(out);
-    this.#tried++;
+    this.#allowance = allowance - 1;
+    this.#openedAtMs = now;
+    const attempt = this.#tried++;
     this.#user = user;
     const port = this.#nextPort++;
-    this.#current = new ServerLink(this.#context, this.#owner(user), port, beside.server);
+    this.#current = new ServerLink(this.#context, ownerOf(user, attempt), port, beside.server);
     out.openPort(port, { family: beside.family, port: 0 });
   }
 
@@ -73,13 +79,13 @@ export class FreshSockets {
     this.#user?.retired(this.#current.port);
     this.#current = undefined;
   }
+}
 
-  #owner(user: FreshSocketUser): LinkOwner {
-    return {
-      addressKnown: (now, link, out) => user.ready(now, link, this.#tried, out),
-      addressChanged: (now, link, out) => user.ready(now, link, this.#tried, out),
-      serverRestarted: () => undefined,
-      serverSilent: () => undefined,
-    };
-  }
+function ownerOf(user: FreshSocketUser, attempt: number): LinkOwner {
+  return {
+    addressKnown: (now, link, out) => user.ready(now, link, attempt, out),
+    addressChanged: (now, link, out) => user.ready(now, link, attempt, out),
+    serverRestarted: () => undefined,
+    serverSilent: () => undefined,
+  };
 }

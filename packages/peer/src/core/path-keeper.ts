@@ -2,7 +2,7 @@
  * Keeps the paths of one session: adds, probes, judges and buries them, and holds rounds for new ones. What travels over
  * them is the session's business.
  */
-import type { Address } from "@fractal-punch/machine";
+import { type Address, sameIp } from "@fractal-punch/machine";
 import type { CandidateKind, Role } from "@fractal-punch/wire";
 import type { Out } from "./context.ts";
 import { Path } from "./path.ts";
@@ -31,6 +31,7 @@ export class PathKeeper {
   readonly #role: Role;
   #lastDataAtMs: number;
   #overdueAtMs = Infinity;
+  #expectedSinceMs = Infinity;
   #probeId = 0;
 
   constructor(user: PathUser, role: Role, now: number) {
@@ -105,19 +106,21 @@ export class PathKeeper {
     this.firstDirectAtMs ??= now;
   }
 
-  /** A way that is tried from the next round on. */
-  addUntried(route: Route, candidate: CandidateKind): void {
-    this.#direct(route, candidate, Infinity, false);
+  /** A way that is tried from the next round on; `named` by the peer only, or seen. */
+  addUntried(route: Route, candidate: CandidateKind, named: boolean): void {
+    this.#direct(route, candidate, named ? unprovenAllowance : Infinity, named);
   }
 
-  /** Asks `directOverdue` of the user unless something comes directly in 300 ms, counted from `fromMs`. */
-  expectDirect(fromMs: number): void {
+  /** Asks `directOverdue` of the user unless something comes directly from now until 300 ms after `fromMs`. */
+  expectDirect(now: number, fromMs: number = now): void {
+    this.#expectedSinceMs = now;
     this.#overdueAtMs = fromMs + freshSocketAfterMs;
   }
 
   /** The other end starts to probe when our candidates arrive, half a round trip from now; so do we, if not told else. */
   beginRound(now: number, probeAfterMs: number = (this.paths.relay?.rttMs ?? Infinity) / 2): void {
     this.rounds.begin(now, probeAfterMs);
+    if (this.#role === "client" && !this.paths.direct) this.expectDirect(now, now + (this.paths.relay?.rttMs ?? 0));
   }
 
   /** Tries all direct paths that are not proven. */
@@ -165,7 +168,11 @@ export class PathKeeper {
   #direct(route: Route, candidate: CandidateKind, allowance: number, named: boolean): Path {
     const known = this.paths.find(route);
     if (known) return known;
-    const path = new Path(route, candidate, allowance, named);
+    // Another socket or port does not change what the network between the two loses.
+    const sibling = this.paths.all.find(
+      (path) => path.route.kind === "direct" && sameIp(path.route.remote, route.remote),
+    );
+    const path = new Path(route, candidate, allowance, named, sibling?.lossMeter);
     this.paths.add(path);
     return path;
   }
@@ -193,10 +200,11 @@ export class PathKeeper {
     const { relay } = this.paths;
     if (relay?.standing && relay.rttMs === undefined) {
       // Whoever tries again then has to do it when the other end does, so the relayed round trip has to be known.
-      this.expectDirect(now);
+      this.#overdueAtMs = now + freshSocketAfterMs;
       return;
     }
-    const heard = this.paths.all.some((path) => path.route.kind === "direct" && path.heardAtMs > -Infinity);
-    if (!heard) this.#user.directOverdue(now, out);
+    const since = this.#expectedSinceMs;
+    const heard = this.paths.all.some((path) => path.route.kind === "direct" && path.heardAtMs >= since);
+    if (!heard && !this.paths.direct && this.#active(now)) this.#user.directOverdue(now, out);
   }
 }

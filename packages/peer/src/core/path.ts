@@ -23,18 +23,25 @@ export class Path {
   heardAtMs: number = -Infinity;
   rttMs: number | undefined;
   nextProbeAtMs: number = Infinity;
-  readonly #loss: LossMeter = new LossMeter();
+  readonly lossMeter: LossMeter;
   /** Probe id -> time sent, oldest first. */
   readonly #waiting: Map<number, number> = new Map();
   #triedUntilMs = -Infinity;
   #buried = false;
   #gapMs = firstProbeGapMs;
 
-  constructor(route: Route, candidate: CandidateKind | "relayed", allowance: number, named: boolean) {
+  constructor(
+    route: Route,
+    candidate: CandidateKind | "relayed",
+    allowance: number,
+    named: boolean,
+    lossMeter: LossMeter = new LossMeter(),
+  ) {
     this.route = route;
     this.candidate = candidate;
     this.allowance = allowance;
     this.named = named;
+    this.lossMeter = lossMeter;
   }
 
   /** Starts to try it: probes at 0, 5, 15, 35 ms and so on, for two seconds. */
@@ -60,7 +67,7 @@ export class Path {
   }
 
   get loss(): number {
-    return this.#loss.ratio;
+    return this.lossMeter.ratio;
   }
 
   /** Notes a probe that leaves now, and when the next one is due. `active`: the application is at work. */
@@ -85,9 +92,9 @@ export class Path {
     for (const [older, olderSentAt] of this.#waiting) {
       if (olderSentAt > sentAt) break;
       this.#waiting.delete(older);
-      if (this.proven && older !== id && olderSentAt < sentAt) this.#loss.record(true);
+      if (this.proven && older !== id && olderSentAt < sentAt) this.lossMeter.record(true);
     }
-    this.#loss.record(false);
+    this.lossMeter.record(false);
     const sample = now - sentAt;
     this.rttMs = this.rttMs === undefined ? sample : this.rttMs + (sample - this.rttMs) / 8;
     this.heard(now);
@@ -150,7 +157,7 @@ export class Path {
     for (const [id, sentAt] of this.#waiting) {
       if (now - sentAt <= lostAfter && this.#waiting.size < maxWaiting) return;
       this.#waiting.delete(id);
-      if (this.proven) this.#loss.record(true);
+      if (this.proven) this.lossMeter.record(true);
     }
   }
 }

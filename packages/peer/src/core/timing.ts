@@ -29,6 +29,8 @@ export const idleRoundGapMs = 60_000;
 /** No direct answer by then, although the relayed one came: the client tries a fresh socket (the early packet clash). */
 export const freshSocketAfterMs = 300;
 export const maxFreshSockets = 3;
+/** After so long one more may be tried. */
+export const freshSocketGapMs = 60_000;
 
 export const rekeyMs = 120_000;
 export const rekeyRepeatMs = 1000;
