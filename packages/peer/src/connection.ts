@@ -163,7 +163,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
         this.emit("path", this.path);
         return;
       case "closed":
-        this.#end(event.reason === "lost" ? new PunchError("PATH_LOST") : undefined);
+        this.#end(closeError(event));
     }
   }
 
@@ -196,6 +196,12 @@ export class Connection extends EventEmitter<ConnectionEvents> {
 /** Early data and datagrams given as text. */
 export function bytesOf(data: Uint8Array | string): Uint8Array {
   return typeof data === "string" ? encoder.encode(data) : data;
+}
+
+/** `undefined` when either end simply closed the session. */
+function closeError({ reason, byPeer }: SessionEvent & { type: "closed" }): PunchError | undefined {
+  if (reason === "lost") return new PunchError("PATH_LOST");
+  return reason === "revoked" && byPeer ? new PunchError("INVITE_REVOKED") : undefined;
 }
 
 /** Throws TOO_LARGE, with the limit, for a datagram that no path takes. */

@@ -70,7 +70,7 @@ export const defaultLimits: Limits = {
   accounts: 100_000,
   buckets: 65_536,
 
-  registrationLifeMs: 150_000,
+  registrationLifeMs: 180_000,
   introductionLifeMs: 60_000,
   channelLifeMs: 60_000,
   unprovenChannelLifeMs: 5_000,
