@@ -1,6 +1,6 @@
 /** The sessions of a host: by number, by the channel they are relayed over, and by the invite they came with. */
 import { asciiText } from "@fractal-punch/wire";
-import type { Route } from "./route.ts";
+import type { RelayedRoute } from "./route.ts";
 import type { Session } from "./session.ts";
 
 /** A session as its host keeps it. */
@@ -28,7 +28,7 @@ export class Guests {
     return this.#byNumber.get(session);
   }
 
-  findByChannel(route: Route): Guest | undefined {
+  findByChannel(route: RelayedRoute): Guest | undefined {
     return this.#byChannel.get(channelKey(route));
   }
 
@@ -39,7 +39,7 @@ export class Guests {
   }
 
   /** Notes the relayed route of an introduction. A new introduction drops those of the one before. */
-  introduced(guest: Guest, transactionId: Uint8Array, relay: Route): void {
+  introduced(guest: Guest, transactionId: Uint8Array, relay: RelayedRoute): void {
     const introducedBy = asciiText(transactionId);
     if (guest.introducedBy !== introducedBy) {
       guest.introducedBy = introducedBy;
@@ -65,6 +65,6 @@ export class Guests {
   }
 }
 
-function channelKey(route: Route): string {
-  return route.kind === "relayed" ? `${route.port} ${route.channel}` : "";
+function channelKey({ port, channel }: RelayedRoute): string {
+  return `${port} ${channel}`;
 }

@@ -284,6 +284,6 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
     }
     const introduction = message.method === Method.introduce ? decodeIntroduction(message) : undefined;
     if (!introduction) return;
-    this.#reception.receiveIntroduction(now, link, message.transactionId, introduction, this.#inbound, out);
+    this.#reception.receiveIntroduction(now, link, message.transactionId, introduction, out);
   }
 }

@@ -1,18 +1,9 @@
 /** Sorts a peer's incoming datagrams: answers of the server, and session datagrams, direct or out of ChannelData. */
 import { type Address, type PortId, sameAddress, sameIp } from "@fractal-punch/machine";
-import {
-  channelDataNumber,
-  channelDataPayload,
-  datagramKind,
-  PacketType,
-  type SealedHeader,
-  type StunMessage,
-} from "@fractal-punch/wire";
+import { channelDataNumber, channelDataPayload, datagramKind, PacketType, type StunMessage } from "@fractal-punch/wire";
 import type { Out } from "./context.ts";
 import type { Route } from "./route.ts";
 import type { ServerLink } from "./server-link.ts";
-import type { Session } from "./session.ts";
-import { type SessionKeys, sealedHeader } from "./session-keys.ts";
 import type { SessionTable } from "./session-table.ts";
 
 export interface InboundHandlers {
@@ -59,13 +50,6 @@ export class Inbound {
     }
   }
 
-  /** The keys that a sealed packet is for, and its header. */
-  findKeys(bytes: Uint8Array): { session: Session; keys: SessionKeys; header: SealedHeader } | undefined {
-    const header = sealedHeader(bytes);
-    const entry = header && this.#table.find(header.index);
-    return header && entry && { ...entry, header };
-  }
-
   #receiveStun(now: number, link: ServerLink | undefined, from: Address, bytes: Uint8Array, out: Out): void {
     if (!link || !sameIp(from, link.server)) this.#count("not-from-server");
     else if (this.#message.load(bytes) !== undefined) this.#count("bad-stun");
@@ -87,7 +71,7 @@ export class Inbound {
       this.#handlers.greeting(now, route, bytes, out);
       return;
     }
-    const found = this.findKeys(bytes);
+    const found = this.#table.findFor(bytes);
     if (!found) this.#count("unknown-index");
     else if (!found.session.receive(now, found.keys, bytes, found.header, route, out)) this.#count("bad-packet");
   }

@@ -13,9 +13,8 @@ import {
 } from "./greeting.ts";
 import { Greetings } from "./greetings.ts";
 import type { Guest, Guests } from "./guests.ts";
-import type { Inbound } from "./inbound.ts";
 import type { Path } from "./path.ts";
-import { type Route, sendOn } from "./route.ts";
+import { type RelayedRoute, type Route, sendOn } from "./route.ts";
 import type { ServerLink } from "./server-link.ts";
 import { Session, type SessionOwner } from "./session.ts";
 import { SessionKeys } from "./session-keys.ts";
@@ -29,7 +28,7 @@ const maxStrangeInvites = 256;
 interface Arrival {
   readonly transactionId: Uint8Array;
   readonly introduction: Introduction;
-  readonly relay: Route;
+  readonly relay: RelayedRoute;
 }
 
 export interface ReceptionParts {
@@ -74,14 +73,13 @@ export class Reception {
     link: ServerLink,
     transactionId: Uint8Array,
     introduction: Introduction,
-    inbound: Inbound,
     out: Out,
   ): void {
     const { channel, approach } = introduction;
-    const relay: Route = { kind: "relayed", port: link.port, remote: link.server, channel };
+    const relay: RelayedRoute = { kind: "relayed", port: link.port, remote: link.server, channel };
     const arrival: Arrival = { transactionId: transactionId.slice(), introduction, relay };
     if (approach?.kind === "first") this.#receiveFirst(now, arrival, approach.message, out);
-    else if (approach?.kind === "resume") this.#receiveResume(now, arrival, approach.packet, inbound, out);
+    else if (approach?.kind === "resume") this.#receiveResume(now, arrival, approach.packet, out);
     else if (introduction.proven) this.#clientSeen(now, this.#parts.guests.findByChannel(relay), arrival, out);
   }
 
@@ -196,8 +194,8 @@ export class Reception {
     return path;
   }
 
-  #receiveResume(now: number, arrival: Arrival, packet: Uint8Array, inbound: Inbound, out: Out): void {
-    const found = inbound.findKeys(packet);
+  #receiveResume(now: number, arrival: Arrival, packet: Uint8Array, out: Out): void {
+    const found = this.#parts.table.findFor(packet);
     const guest = found && this.#parts.guests.find(found.session.id);
     if (!found || !guest || !guest.session.resume(now, found.keys, packet, found.header)) return;
     this.#parts.guests.introduced(guest, arrival.transactionId, arrival.relay);

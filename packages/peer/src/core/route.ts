@@ -3,9 +3,21 @@ import { type Address, type PortId, sameAddress } from "@fractal-punch/machine";
 import { channelHeaderBytes, writeChannelHeader } from "@fractal-punch/wire";
 import type { Out } from "./context.ts";
 
-export type Route =
-  | { readonly kind: "direct"; readonly port: PortId; readonly remote: Address }
-  | { readonly kind: "relayed"; readonly port: PortId; readonly remote: Address; readonly channel: number };
+export interface DirectRoute {
+  readonly kind: "direct";
+  readonly port: PortId;
+  readonly remote: Address;
+}
+
+export interface RelayedRoute {
+  readonly kind: "relayed";
+  readonly port: PortId;
+  /** The server's address. */
+  readonly remote: Address;
+  readonly channel: number;
+}
+
+export type Route = DirectRoute | RelayedRoute;
 
 export function sameRoute(a: Route, b: Route): boolean {
   if (a.port !== b.port || !sameAddress(a.remote, b.remote)) return false;
