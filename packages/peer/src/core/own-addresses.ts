@@ -32,9 +32,7 @@ export class OwnAddresses {
   /** The address that a socket bound to all most likely sends from, for people: the one in the remote's subnet, or the first. */
   towards(remote: Address, port: number): Address | undefined {
     const own = this.interfaces.filter(({ address }) => address.family === remote.family);
-    const near = own.find(
-      ({ address, prefixBits }) => prefixKey(address, prefixBits) === prefixKey(remote, prefixBits),
-    );
+    const near = own.find((each) => inSubnet(remote, each));
     const chosen = (near ?? own[0])?.address;
     return chosen && withPort(chosen, port);
   }
@@ -47,11 +45,7 @@ export class OwnAddresses {
     if (serverSeen.some((seen) => sameNetwork(seen, address))) return true;
     const scope = addressScope(address);
     if (scope !== "private" && scope !== "link-local" && scope !== "shared") return false;
-    return this.interfaces.some(
-      (own) =>
-        own.address.family === address.family &&
-        prefixKey(own.address, own.prefixBits) === prefixKey(address, own.prefixBits),
-    );
+    return this.interfaces.some((own) => inSubnet(address, own));
   }
 }
 
@@ -59,6 +53,11 @@ export class OwnAddresses {
 export function mayBeNamed(address: Address): boolean {
   const scope = addressScope(address);
   return scope !== "loopback" && scope !== "unspecified" && scope !== "multicast";
+}
+
+function inSubnet(address: Address, own: InterfaceAddress): boolean {
+  if (address.family !== own.address.family) return false;
+  return prefixKey(address, own.prefixBits) === prefixKey(own.address, own.prefixBits);
 }
 
 function sameNetwork(a: Address, b: Address): boolean {

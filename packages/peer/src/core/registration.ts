@@ -92,10 +92,10 @@ export class Registration implements Sleeper {
     const { key } = this;
     const hostKey = this.#identity.keyPair.publicKey;
     if (!key) {
-      this.#ask(now, (_, id) => encodeRegisterAsk(this.#context.builder, id, hostKey), out);
+      this.#ask(now, (id) => encodeRegisterAsk(this.#context.builder, id, hostKey), out);
       return;
     }
-    const encode = (_: number, id: Uint8Array): Uint8Array =>
+    const encode = (id: Uint8Array): Uint8Array =>
       encodeRefresh(this.#context.builder, id, this.#fields(), this.#signature(key));
     this.#ask(now, encode, out);
   }
@@ -137,7 +137,7 @@ export class Registration implements Sleeper {
     this.start(now, out);
   }
 
-  #ask(now: number, encode: (now: number, id: Uint8Array) => Uint8Array, out: Out): void {
+  #ask(now: number, encode: (id: Uint8Array) => Uint8Array, out: Out): void {
     this.stop();
     this.#request = this.link.request(
       now,
@@ -204,7 +204,7 @@ export class Registration implements Sleeper {
     const { ticket, instance } = this.#identity;
     this.#proofs++;
     this.key = hkdfSha256(this.#context.primitives, dh, instance, asciiBytes("fractal-punch registration"));
-    const encode = (_: number, id: Uint8Array): Uint8Array => {
+    const encode = (id: Uint8Array): Uint8Array => {
       const proof = { ...this.#fields(), username: ticket.username, nonce, dialled: this.link.server };
       return encodeRegister(this.#context.builder, id, proof, dh, this.#signature(asciiBytes(ticket.password)));
     };

@@ -2,15 +2,7 @@
  * One socket's relation to the server: requests and their answers, the mapped address, the round trip, and the
  * keepalive that holds the NAT's mapping open and tells when address or server changed.
  */
-import {
-  type Address,
-  addressKey,
-  type Deadline,
-  ipText,
-  type PortId,
-  sameAddress,
-  withPort,
-} from "@fractal-punch/machine";
+import { type Address, type Deadline, type PortId, sameAddress, sameIp, withPort } from "@fractal-punch/machine";
 import {
   asciiText,
   decodeBound,
@@ -129,7 +121,7 @@ export class ServerLink implements Sleeper {
     const request = {
       to,
       patienceMs: bindingPatienceMs,
-      encode: (_: number, id: Uint8Array): Uint8Array => encodeBinding(this.#context.builder, id, false),
+      encode: (id: Uint8Array): Uint8Array => encodeBinding(this.#context.builder, id, false),
       answered: (_: number, message: StunMessage): void => {
         this.#secondMapped = decodeBound(message)?.mapped;
       },
@@ -144,7 +136,7 @@ export class ServerLink implements Sleeper {
   mapping(interfaces: readonly InterfaceAddress[]): NatMapping {
     const { mapped } = this;
     if (!mapped) return "unknown";
-    const own = interfaces.some(({ address }) => ipText(address) === ipText(mapped));
+    const own = interfaces.some(({ address }) => sameIp(address, mapped));
     if (own && mapped.port === this.local?.port) return "none";
     if (!this.#secondMapped) return "unknown";
     return sameAddress(mapped, this.#secondMapped) ? "stable" : "varying";
@@ -163,7 +155,7 @@ export class ServerLink implements Sleeper {
     if (epoch) this.#epoch = asciiText(epoch);
     this.#context.deadlines.set(this.#keepalive, now + keepaliveMs);
     if (!before) this.#owner.addressKnown(now, this, out);
-    else if (addressKey(before) !== addressKey(mapped)) this.#owner.addressChanged(now, this, out);
+    else if (!sameAddress(before, mapped)) this.#owner.addressChanged(now, this, out);
     else if (epochBefore !== undefined && epochBefore !== this.#epoch) this.#owner.serverRestarted(now, this, out);
   }
 
@@ -172,7 +164,7 @@ export class ServerLink implements Sleeper {
     this.#context.deadlines.clear(this.#keepalive);
     const request: LinkRequest = {
       patienceMs: bindingPatienceMs,
-      encode: (_, id) => encodeBinding(this.#context.builder, id, true),
+      encode: (id) => encodeBinding(this.#context.builder, id, true),
       answered: (at, message, through) => {
         const bound = decodeBound(message);
         if (bound) this.learn(at, bound.mapped, bound.epoch, through);

@@ -8,7 +8,7 @@ export interface TransactionRequest {
   readonly port: PortId;
   readonly to: Address;
   /** Writes the message; called for each repeat. */
-  encode(now: number, transactionId: Uint8Array): Uint8Array;
+  encode(transactionId: Uint8Array): Uint8Array;
   /** The first timeout; doubled at each repeat. */
   readonly timeoutMs: number;
   /** How long to go on. */
@@ -60,7 +60,7 @@ export class Transaction implements Sleeper {
 
   #send(now: number, out: Out): void {
     this.#sends++;
-    out.send(this.#request.port, this.#request.to, this.#request.encode(now, this.id));
+    out.send(this.#request.port, this.#request.to, this.#request.encode(this.id));
     this.#context.deadlines.set(this.#deadline, now + this.#timeoutMs);
     this.#timeoutMs = Math.min(2 * this.#timeoutMs, longestTimeoutMs);
   }
