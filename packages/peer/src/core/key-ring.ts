@@ -91,15 +91,18 @@ export class KeyRing {
   }
 
   #answerTo(now: number, first: Uint8Array, send: SendFrame): void {
-    if (!this.#answer?.answers(first)) {
-      const index = this.#table.newIndex();
-      const answer = RekeyAnswer.to(first, this.#context, this.#own, this.#session.remoteKey, index, now);
-      if (!answer) return;
-      if (this.#next) this.#table.drop(this.#next);
-      this.#answer = answer;
-      this.#next = answer.keys;
-      this.#table.add(this.#session, answer.keys);
-    }
-    send({ kind: "rekey-second", message: this.#answer?.message ?? first });
+    const answer = this.#answer?.answers(first) ? this.#answer : this.#newAnswer(now, first);
+    if (answer) send({ kind: "rekey-second", message: answer.message });
+  }
+
+  #newAnswer(now: number, first: Uint8Array): RekeyAnswer | undefined {
+    const index = this.#table.newIndex();
+    const answer = RekeyAnswer.to(first, this.#context, this.#own, this.#session.remoteKey, index, now);
+    if (!answer) return undefined;
+    if (this.#next) this.#table.drop(this.#next);
+    this.#answer = answer;
+    this.#next = answer.keys;
+    this.#table.add(this.#session, answer.keys);
+    return answer;
   }
 }

@@ -11,8 +11,6 @@ const maxRepeats = 4;
 export class Rounds {
   /** The number of the round that is going on, or was last. */
   round = 0;
-  /** How many were held to their end without a direct path. */
-  fruitless = 0;
   #nextAtMs = Infinity;
   #gapMs = firstRoundGapMs;
   #repeatAtMs = Infinity;
@@ -42,7 +40,6 @@ export class Rounds {
 
   unschedule(): void {
     this.#nextAtMs = Infinity;
-    this.fruitless = 0;
   }
 
   /** The next round comes soon again, because the application is back at work. */
@@ -53,7 +50,6 @@ export class Rounds {
   /** Says whether the scheduled time for a round has come, and sets the next. */
   takeScheduled(now: number, idleMs: number): boolean {
     if (now < this.#nextAtMs) return false;
-    this.fruitless++;
     this.#gapMs = Math.min(2 * this.#gapMs, longestRoundGapMs);
     this.#nextAtMs = now + (idleMs > activeMs ? idleRoundGapMs : this.#gapMs);
     return true;
