@@ -23,7 +23,7 @@ import {
 } from "@fractal-punch/wire";
 import { newContext, newTransactionId, type Out, type PeerContext, wakeDue } from "./context.ts";
 import type { ConnectFailure, PeerCommand, PeerEvent, SessionStatus } from "./events.ts";
-import { FreshSockets } from "./fresh-sockets.ts";
+import { FreshSockets, type FreshSocketUser } from "./fresh-sockets.ts";
 import { Inbound } from "./inbound.ts";
 import { Introducing, type IntroducingOwner } from "./introducing.ts";
 import type { KeyPair } from "./noise.ts";
@@ -78,7 +78,11 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
     });
     const identity = { id: clientSession, remoteKey: options.invite.hostKey, clientSide: this };
     this.#session = new Session(this.#context, table, this, identity, 0);
-    this.#fresh = new FreshSockets(this.#context, options.servers.length + 1);
+    const user: FreshSocketUser = {
+      ready: (now, link, attempt, out) => this.#tryFresh(now, link, attempt, out),
+      retired: (port) => this.#session.keeper.paths.drop((route) => route.port === port),
+    };
+    this.#fresh = new FreshSockets(this.#context, user, options.servers.length + 1);
     const parts = { table, sockets: this.#sockets, fresh: this.#fresh, session: this.#session };
     this.#introducing = new Introducing(this.#context, this, options, parts);
   }
@@ -249,10 +253,7 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
   }
 
   directOverdue(now: number, out: Out): void {
-    this.#fresh.open(now, this.#sockets.links, out, {
-      ready: (at, link, attempt, through) => this.#tryFresh(at, link, attempt, through),
-      retired: (port) => this.#session.keeper.paths.drop((route) => route.port === port),
-    });
+    this.#fresh.open(now, this.#sockets.links, out);
   }
 
   resumed(): void {

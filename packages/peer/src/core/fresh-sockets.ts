@@ -17,16 +17,17 @@ export interface FreshSocketUser {
 
 export class FreshSockets {
   readonly #context: PeerContext;
+  readonly #user: FreshSocketUser;
   #nextPort: PortId;
   #tried = 0;
   /** How many may be tried at the time of the last one. */
   #allowance = maxFreshSockets;
   #openedAtMs = 0;
   #current: ServerLink | undefined;
-  #user: FreshSocketUser | undefined;
 
-  constructor(context: PeerContext, firstPort: PortId) {
+  constructor(context: PeerContext, user: FreshSocketUser, firstPort: PortId) {
     this.#context = context;
+    this.#user = user;
     this.#nextPort = firstPort;
   }
 
@@ -39,7 +40,7 @@ export class FreshSockets {
   }
 
   /** Opens one beside the first of `links` that has a public address, unless enough were tried. */
-  open(now: number, links: readonly ServerLink[], out: Out, user: FreshSocketUser): void {
+  open(now: number, links: readonly ServerLink[], out: Out): void {
     const beside = links.find((link) => link.mapped);
     const allowance = Math.min(this.#allowance + (now - this.#openedAtMs) / freshSocketGapMs, maxFreshSockets);
     if (!beside || allowance < 1) return;
@@ -47,9 +48,8 @@ export class FreshSockets {
     this.#allowance = allowance - 1;
     this.#openedAtMs = now;
     const attempt = this.#tried++;
-    this.#user = user;
     const port = this.#nextPort++;
-    this.#current = new ServerLink(this.#context, ownerOf(user, attempt), port, beside.server);
+    this.#current = new ServerLink(this.#context, ownerOf(this.#user, attempt), port, beside.server);
     out.openPort(port, { family: beside.family, port: 0 });
   }
 
@@ -76,7 +76,7 @@ export class FreshSockets {
     if (!this.#current) return;
     this.#current.close();
     out.closePort(this.#current.port);
-    this.#user?.retired(this.#current.port);
+    this.#user.retired(this.#current.port);
     this.#current = undefined;
   }
 }
