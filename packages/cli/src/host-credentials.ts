@@ -4,7 +4,7 @@ import { PunchError } from "@fractal-punch/peer";
 import { readTextFile } from "./invite-source.ts";
 import { type LastRun, readLastRun } from "./last-run.ts";
 import { findOwnServer, type OwnServer } from "./own-server.ts";
-import { isMadeWith, newHostTicket, newOpenTicket, ticketEndsAtMs } from "./tickets.ts";
+import { isMadeWith, newHostTicket, newOpenTicket, ticketTextEndsAtMs } from "./tickets.ts";
 
 export interface CredentialOptions {
   readonly server?: string;
@@ -72,7 +72,7 @@ function foundTicket(
 /** The same ticket again keeps the invite the same; one that can be made anew is, before it ends. */
 function isGood(ticket: string, secret: string | undefined): boolean {
   if (secret === undefined) return true;
-  return (ticketEndsAtMs(ticket) ?? 0) > Date.now() + renewBeforeMs && isMadeWith(secret, ticket);
+  return (ticketTextEndsAtMs(ticket) ?? 0) > Date.now() + renewBeforeMs && isMadeWith(secret, ticket);
 }
 
 /** This machine's name as a ticket's. */

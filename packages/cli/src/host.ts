@@ -7,7 +7,7 @@ import { writeLastRun } from "./last-run.ts";
 import { Output } from "./output.ts";
 import { dateText } from "./quantity.ts";
 import { SessionLog } from "./session-log.ts";
-import { ticketEndsAtMs } from "./tickets.ts";
+import { ticketTextEndsAtMs } from "./tickets.ts";
 import { type Service, serveEcho, serveTunnel } from "./tunnel-host.ts";
 import { resolveUdpAddress, udpAddressText } from "./udp-address.ts";
 import { limitedWarnings } from "./warnings.ts";
@@ -109,7 +109,7 @@ function tellOf(listener: Listener, { server, ticket }: HostCredentials, offer: 
     const { hostId, invite } = listener;
     const text =
       registrations === 1
-        ? inviteText(server, invite, ticketEndsAtMs(ticket), offer === serveEcho)
+        ? inviteText(server, invite, ticketTextEndsAtMs(ticket), offer === serveEcho)
         : `Registered at ${server}, seen there as ${address}.`;
     output.event("registered", { hostId, invite, address }, text);
   });

@@ -1,6 +1,6 @@
 /** Host tickets as a host's command needs them. */
 import { mintHostTicket, mintOpenTicket } from "@fractal-punch/server";
-import { ticketFromText, ticketScope, ticketText } from "@fractal-punch/wire";
+import { ticketEndsAtMs, ticketFromText, ticketScope, ticketText } from "@fractal-punch/wire";
 
 export const hostLifeSeconds = 31_536_000;
 
@@ -10,10 +10,9 @@ export function expiryAfter(lifeSeconds: number): number {
 }
 
 /** When the ticket ends, in ms since 1970; `undefined` for what is no ticket of a host or client. */
-export function ticketEndsAtMs(text: string): number | undefined {
+export function ticketTextEndsAtMs(text: string): number | undefined {
   const ticket = ticketFromText(text);
-  const scope = ticket && ticketScope(ticket.username);
-  return scope && scope.expirySeconds * 1000;
+  return ticket && ticketEndsAtMs(ticket);
 }
 
 /** Whether this secret made the host's ticket. */

@@ -1,5 +1,5 @@
 /** From what the machines say to the errors that people get. */
-import { ErrorCode, type HostRefusal, type Ticket, ticketScope } from "@fractal-punch/wire";
+import { ErrorCode, type HostRefusal, type Ticket, ticketEndsAtMs } from "@fractal-punch/wire";
 import type { ConnectFailure } from "./core/events.ts";
 import { PunchError, type PunchErrorCode } from "./errors.ts";
 
@@ -55,12 +55,6 @@ export function connectError(failure: ConnectFailure, server: string, ticket: Ti
 function unreachable(server: string): PunchError {
   const message = `The server ${server} does not answer. Check that it runs, and that its UDP port can be reached from here.`;
   return new PunchError("SERVER_UNREACHABLE", message);
-}
-
-/** When a ticket ends by its username, in ms since 1970; `undefined` when it names no host and no client. */
-export function ticketEndsAtMs(ticket: Ticket): number | undefined {
-  const scope = ticketScope(ticket.username);
-  return scope && scope.expirySeconds * 1000;
 }
 
 function hasExpired(ticket: Ticket): boolean {

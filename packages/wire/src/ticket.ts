@@ -46,6 +46,12 @@ export function ticketScope(username: string): TicketScope | undefined {
   return { kind: "client", expirySeconds: Number(client[1]), hostId: client[2], ...minted };
 }
 
+/** When a ticket ends by its username, in ms since 1970; `undefined` when it names no host and no client. */
+export function ticketEndsAtMs(ticket: Ticket): number | undefined {
+  const scope = ticketScope(ticket.username);
+  return scope && scope.expirySeconds * 1000;
+}
+
 export function hostUsername(expirySeconds: number, name: string): string {
   return `${expirySeconds}:host/${name}`;
 }
