@@ -2,6 +2,7 @@
  * The framing of the --udp tunnel: a flow number before each datagram, and large datagrams in at most four pieces
  * (docs/protocol.md section 12 draws the bytes).
  */
+import { concatBytes } from "@fractal-punch/wire";
 
 const maxPieces = 4;
 const wholeHeadBytes = 3;
@@ -40,7 +41,7 @@ export class Cutter {
 
   /** One datagram, or two to four pieces of equal size; `undefined` when it is larger than `maxTunnelledBytes`. */
   cut(flow: number, data: Uint8Array): Uint8Array[] | undefined {
-    if (data.length <= this.#limit - wholeHeadBytes) return [framed([0, flow >> 8, flow], data)];
+    if (data.length <= this.#limit - wholeHeadBytes) return [concatBytes(Uint8Array.of(0, flow >> 8, flow), data)];
     const count = Math.ceil(data.length / (this.#limit - pieceHeadBytes));
     if (count > maxPieces) return undefined;
     const id = this.#nextId;
@@ -48,16 +49,10 @@ export class Cutter {
     const size = Math.ceil(data.length / count);
     return Array.from({ length: count }, (_, index) => {
       const form = ((count - 1) << 2) | index;
-      return framed([form, flow >> 8, flow, id >> 8, id], data.subarray(index * size, (index + 1) * size));
+      const head = Uint8Array.of(form, flow >> 8, flow, id >> 8, id);
+      return concatBytes(head, data.subarray(index * size, (index + 1) * size));
     });
   }
-}
-
-function framed(head: readonly number[], body: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(head.length + body.length);
-  bytes.set(head);
-  bytes.set(body, head.length);
-  return bytes;
 }
 
 interface Incomplete {
@@ -90,7 +85,7 @@ export class Joiner {
     const present = pieces.filter((piece) => piece !== undefined);
     if (present.length < count) return undefined;
     this.#incomplete.delete(flow * 65_536 + id);
-    return { flow, data: joined(present) };
+    return { flow, data: concatBytes(...present) };
   }
 
   #piecesOf(key: number, count: number, nowMs: number): (Uint8Array | undefined)[] {
@@ -111,14 +106,4 @@ export class Joiner {
       this.#incomplete.delete(key);
     }
   }
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const data = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    data.set(piece, at);
-    at += piece.length;
-  }
-  return data;
 }

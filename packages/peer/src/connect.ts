@@ -1,9 +1,9 @@
 /** `connect`: from an invite to a session. */
 import { join } from "node:path";
-import { addressText } from "@fractal-punch/machine";
+import { type Address, addressText } from "@fractal-punch/machine";
 import { Driver } from "@fractal-punch/udp";
 import { systemRandom } from "@fractal-punch/udp/primitives";
-import { hostIdText, type Invite, inviteFromText } from "@fractal-punch/wire";
+import { hostIdText, type Invite, type InviteFault, inviteFromText } from "@fractal-punch/wire";
 import { assertSendable, bytesOf, Connection } from "./connection.ts";
 import { Client, clientSession } from "./core/client.ts";
 import type { PeerCommand, PeerEvent } from "./core/events.ts";
@@ -30,7 +30,7 @@ export interface ConnectOptions {
 /** The server's second port, the same everywhere. */
 export const secondPort = 3478;
 
-const inviteFaults: Record<string, PunchErrorCode> = {
+const inviteFaults: Record<InviteFault, PunchErrorCode> = {
   "not-an-invite": "INVITE_INVALID",
   version: "INVITE_VERSION",
   damaged: "INVITE_DAMAGED",
@@ -65,7 +65,7 @@ export async function connect(invite: string, options: ConnectOptions = {}): Pro
 }
 
 /** At most one address for each family: all of a server's addresses lead to the same server. */
-export function firstOfEach({ v4, v6 }: ServerAddresses): ServerAddresses["v4" | "v6"][number][] {
+export function firstOfEach({ v4, v6 }: ServerAddresses): Address[] {
   return [v4[0], v6[0]].filter((address) => address !== undefined);
 }
 
@@ -162,7 +162,7 @@ class ClientRun {
 function readInvite(text: string): Invite {
   const invite = inviteFromText(text);
   if (typeof invite !== "string") return invite;
-  throw new PunchError(inviteFaults[invite] ?? "INVITE_INVALID");
+  throw new PunchError(inviteFaults[invite]);
 }
 
 function readEarlyData(data: Uint8Array | string | undefined): Uint8Array | undefined {
