@@ -18,6 +18,7 @@ export * from "./prng.ts";
 export * from "./router.ts";
 export * from "./socket-table.ts";
 export * from "./stack.ts";
+export { runSeed } from "./swarm.ts";
 export * from "./topology.ts";
 export * from "./traffic.ts";
 export * from "./translator.ts";

@@ -112,7 +112,7 @@ export class Pair {
   begin(): this {
     this.startServer();
     this.startHost();
-    this.world.runUntil(() => this.hostEvents("registered").length > 0, this.world.now + 5000);
+    this.world.runUntil(() => this.hostEvents("registered").length > 0, this.world.now + 15_000);
     return this;
   }
 

@@ -92,9 +92,9 @@ export class Path {
     for (const [older, olderSentAt] of this.#waiting) {
       if (olderSentAt > sentAt) break;
       this.#waiting.delete(older);
-      if (this.proven && older !== id && olderSentAt < sentAt) this.lossMeter.record(true);
+      if (this.proven && older !== id && olderSentAt < sentAt) this.lossMeter.record(now, true);
     }
-    this.lossMeter.record(false);
+    this.lossMeter.record(now, false);
     const sample = now - sentAt;
     this.rttMs = this.rttMs === undefined ? sample : this.rttMs + (sample - this.rttMs) / 8;
     this.heard(now);
@@ -118,7 +118,7 @@ export class Path {
     return this.#silentMs(now) > this.#patience(deadMs);
   }
 
-  /** When `suspect` or `dead` may next become true. */
+  /** When `dead` may next become true. */
   get judgedAtMs(): number {
     const oldest = this.#oldestWaiting();
     return oldest === undefined || !this.standing ? Infinity : oldest + this.#patience(deadMs) + 1;
@@ -157,7 +157,7 @@ export class Path {
     for (const [id, sentAt] of this.#waiting) {
       if (now - sentAt <= lostAfter && this.#waiting.size < maxWaiting) return;
       this.#waiting.delete(id);
-      if (this.proven) this.lossMeter.record(true);
+      if (this.proven) this.lossMeter.record(now, true);
     }
   }
 }

@@ -6,9 +6,13 @@ import type { Path } from "./path.ts";
 import { type Route, sameRoute } from "./route.ts";
 import { maxPaths } from "./timing.ts";
 
-/** A direct path loses to the relay when it loses this share of probes more, and wins again below the lower one. */
+/**
+ * A direct path loses to the relay when it loses this share of probes more, and wins again below the lower one. The
+ * difference must also be one that chance does not make: where both go over a bad line, it makes large ones.
+ */
 const lossyAbove = 0.1;
 const lossyBelow = 0.03;
+const standardErrors = 3.5;
 /** A direct path takes over from another when its round trip is shorter by this share, and by this much. */
 const fasterShare = 0.8;
 const fasterMs = 5;
@@ -90,7 +94,11 @@ export class Paths {
   #isLossy(): boolean {
     const { relay } = this;
     if (!this.#direct || !relay?.proven) return false;
-    return this.#direct.loss > relay.loss + (this.#lossy ? lossyBelow : lossyAbove);
+    const direct = this.#direct.lossMeter;
+    const relayed = relay.lossMeter;
+    const more = direct.ratio - relayed.ratio;
+    if (this.#lossy) return more > lossyBelow;
+    return more > lossyAbove && more > standardErrors * Math.sqrt(direct.variance + relayed.variance);
   }
 
   #remove(path: Path): void {

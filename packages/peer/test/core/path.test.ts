@@ -158,7 +158,7 @@ test("probes that a later one overtook, or that nothing answered for long, count
     path.probed(1300 + 600 * i, id++, true);
     path.replied(1310 + 600 * i, id - 1, true);
   }
-  assert.equal(path.loss, 0.5);
+  assert.equal(path.loss, 20 / 41);
 });
 
 test("probes before the path was proven are no loss", () => {

@@ -46,15 +46,15 @@ test("a direct path that loses 10 % more than the relay loses to it, and wins ag
   const { paths, relay, direct } = pair();
   prove(direct, 10, 20);
   prove(relay, 10, 60);
-  measure(relay, 32, () => false);
-  measure(direct, 32, (index) => index % 8 === 0);
+  measure(relay, 128, () => false);
+  measure(direct, 128, (index) => index % 7 === 0);
   paths.choose();
   assert.equal(paths.lossy, true);
   assert.equal(paths.current, relay);
   assert.deepEqual(paths.forDatagram(100_000, false), [relay]);
-  measure(direct, 30, () => false);
+  measure(direct, 126, () => false);
   paths.choose();
-  assert.equal(paths.lossy, false, "at most one of the last 32 was lost");
+  assert.equal(paths.lossy, false, "at most one of the last 128 was lost");
   assert.equal(paths.current, direct);
 });
 
@@ -62,14 +62,14 @@ test("between 3 % and 10 % it stays as it is", () => {
   const { paths, relay, direct } = pair();
   prove(direct, 10, 20);
   prove(relay, 10, 60);
-  measure(relay, 32, () => false);
-  measure(direct, 32, (index) => index < 2);
+  measure(relay, 128, () => false);
+  measure(direct, 128, (index) => index < 8);
   paths.choose();
   assert.equal(paths.lossy, false, "6 % is not bad enough to leave");
-  measure(direct, 32, (index) => index % 8 === 0);
+  measure(direct, 128, (index) => index % 7 === 0);
   paths.choose();
   assert.equal(paths.lossy, true);
-  measure(direct, 32, (index) => index < 2);
+  measure(direct, 128, (index) => index < 8);
   paths.choose();
   assert.equal(paths.lossy, true, "and not good enough to come back");
 });
