@@ -49,12 +49,13 @@ interface Leg {
   timeoutMs: number;
   nextAtMs: number;
   nonce: Uint8Array | undefined;
+  /** When a refusal brought the nonce without which nothing is answered. */
+  nonceAskedAtMs: number;
   channel: number | undefined;
   /** Where the server saw it come from. */
   mapped: Address | undefined;
   proven: boolean;
   error: ErrorCode | undefined;
-  timeRefusals: number;
   nonceSends: number;
 }
 
@@ -74,7 +75,7 @@ export class Connecting implements Sleeper {
   readonly #startedAtMs: number;
   readonly #patienceMs: number;
   #hostAnswered = false;
-  #clockLearned = false;
+  #clockLearnedAtMs = -Infinity;
 
   /** `patienceMs`: how long to go on without the host's answer; `Infinity` while a session waits to go on. */
   constructor(
@@ -100,11 +101,11 @@ export class Connecting implements Sleeper {
       timeoutMs: link.timeoutMs,
       nextAtMs: now,
       nonce: undefined,
+      nonceAskedAtMs: -Infinity,
       channel: undefined,
       mapped: undefined,
       proven: false,
       error: undefined,
-      timeRefusals: 0,
       nonceSends: 0,
     }));
   }
@@ -179,17 +180,18 @@ export class Connecting implements Sleeper {
       return;
     }
     if (code === undefined || leg.channel !== undefined) return;
+    // What went out before it was mended, repeats and the other family's too, is refused for the same reason.
+    if (now - this.#mendedAtMs(leg, code) < longestTimeoutMs) return;
     const serverMs = u64Of(message, Attribute.time);
-    if (code === ErrorCode.timeOff && serverMs !== undefined && leg.timeRefusals++ === 0) {
-      // The other family's first Connect may be refused for the same reason: its repeat is on the way then.
-      if (this.#clockLearned) return;
-      this.#clockLearned = true;
+    if (code === ErrorCode.timeOff && serverMs !== undefined && this.#clockLearnedAtMs === -Infinity) {
+      this.#clockLearnedAtMs = now;
       this.#context.clock.learn(now, serverMs, leg.link.rttMs ?? 0);
       this.#owner.clockLearned(now);
       this.#restart(now, out);
     } else if (code === ErrorCode.unauthenticated && leg.nonce === undefined) {
       // A server with open access wants the address proven first.
       leg.nonce = message.value(Attribute.nonce)?.slice();
+      leg.nonceAskedAtMs = now;
       leg.nextAtMs = now;
       this.wake(now, "connect", out);
     } else if (passing.has(code)) {
@@ -197,6 +199,12 @@ export class Connecting implements Sleeper {
     } else {
       this.#fail(now, { kind: "refused", code: knownCode(code) }, out);
     }
+  }
+
+  /** When what an error is about was put right; `-Infinity` when it was not. */
+  #mendedAtMs(leg: Leg, code: number): number {
+    if (code === ErrorCode.timeOff) return this.#clockLearnedAtMs;
+    return code === ErrorCode.unauthenticated ? leg.nonceAskedAtMs : -Infinity;
   }
 
   #restart(now: number, out: Out): void {

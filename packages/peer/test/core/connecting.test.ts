@@ -2,7 +2,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { addressText } from "@fractal-punch/machine";
 import { Client, type PeerEvent } from "@fractal-punch/peer/core";
-import { Attribute, ErrorCode, fingerprintOf, MessageClass, Method, StunMessage, writeU32 } from "@fractal-punch/wire";
+import {
+  Attribute,
+  ErrorCode,
+  errorCodeOf,
+  fingerprintOf,
+  MessageClass,
+  Method,
+  StunMessage,
+  writeU32,
+} from "@fractal-punch/wire";
 import { type Datagram, epochMs, SmallNet } from "./small-net.ts";
 import { at, primitives, seededRandom } from "./test-context.ts";
 import { all, invite, keyPair, only, serverAddress, Trio } from "./trio.ts";
@@ -162,6 +171,19 @@ for (const [name, clockOffsetMs] of [
   });
 }
 
+test("far from the server, refusals of repeats that went out before the right request do no harm", () => {
+  // The answer takes longer than the repeats at 75 and 225 ms: each of the three is refused.
+  for (const [access, clockOffsetMs, code] of [
+    ["tickets", 3_600_000, ErrorCode.timeOff],
+    ["open", 0, ErrorCode.unauthenticated],
+  ] as const) {
+    const trio = new Trio({ access, delayMs: 150 }).begin();
+    const client = trio.connect({ clockOffsetMs });
+    trio.net.runUntil(() => all(client, "connected").length > 0, 3000);
+    assert.equal(connectRefusals(trio.net).filter((refused) => refused === code).length, 3);
+  }
+});
+
 test("a host that is not registered is asked for during ten seconds, and found when it comes", () => {
   const absent = new Trio();
   absent.server.command({ type: "start" });
@@ -223,6 +245,15 @@ function connects(net: SmallNet): Datagram[] {
     const message = new StunMessage();
     if (message.load(bytes) !== undefined) return false;
     return message.method === Method.connect && message.messageClass === MessageClass.request;
+  });
+}
+
+/** The codes with which the server refused Connects. */
+function connectRefusals(net: SmallNet): (number | undefined)[] {
+  return net.log.flatMap(({ bytes }) => {
+    const message = new StunMessage();
+    const isRefusal = message.load(bytes) === undefined && message.messageClass === MessageClass.error;
+    return isRefusal && message.method === Method.connect ? [errorCodeOf(message)] : [];
   });
 }
 

@@ -1,4 +1,4 @@
-/** Machines joined by a network without NATs, in which every datagram takes 10 ms. Time passes as it is told to. */
+/** Machines joined by a network without NATs, in which every datagram takes equally long. Time passes as it is told to. */
 import assert from "node:assert/strict";
 import {
   type Address,
@@ -13,7 +13,6 @@ import {
 } from "@fractal-punch/machine";
 import { at } from "./test-context.ts";
 
-const delayMs = 10;
 export const epochMs = 1_800_000_000_000;
 
 export interface Datagram {
@@ -25,12 +24,18 @@ export interface Datagram {
 
 export class SmallNet {
   now = 1000;
+  readonly #delayMs: number;
   /** Everything that was sent, what was lost too. */
   log: Datagram[] = [];
   /** Says of each datagram whether it is lost. */
   loses: (datagram: Datagram) => boolean = () => false;
   readonly #nodes: { readonly node: Receiver; readonly ip: Address }[] = [];
   readonly #onTheWay: Datagram[] = [];
+
+  /** `delayMs`: how long each datagram takes. */
+  constructor(delayMs = 10) {
+    this.#delayMs = delayMs;
+  }
 
   /** `clockOffsetMs`: how much its clock is ahead. */
   add<Command extends object, Event>(
@@ -65,14 +70,15 @@ export class SmallNet {
   }
 
   #next(): number {
-    const arrival = this.#onTheWay[0] === undefined ? Infinity : this.#onTheWay[0].sentAtMs + delayMs;
+    const arrival = this.#onTheWay[0] === undefined ? Infinity : this.#onTheWay[0].sentAtMs + this.#delayMs;
     return Math.min(arrival, ...this.#nodes.map(({ node }) => node.nextWake()));
   }
 
   /** Arrivals come in the order in which they were sent, since all take equally long. */
   #step(next: number): void {
     this.now = Math.max(this.now, next);
-    for (let first = this.#onTheWay[0]; first && first.sentAtMs + delayMs <= this.now; first = this.#onTheWay[0]) {
+    const arrived = this.now - this.#delayMs;
+    for (let first = this.#onTheWay[0]; first && first.sentAtMs <= arrived; first = this.#onTheWay[0]) {
       this.#onTheWay.shift();
       const { to } = first;
       this.#nodes.find(({ ip }) => sameIp(ip, to))?.node.receive(first);

@@ -26,22 +26,27 @@ export interface TrioOptions {
   readonly earlyData?: boolean;
   readonly limits?: Partial<Limits>;
   readonly invites?: readonly IssuedInvite[];
+  readonly access?: "tickets" | "open";
+  /** How long each datagram takes. */
+  readonly delayMs?: number;
 }
 
 export class Trio {
-  readonly net: SmallNet = new SmallNet();
+  readonly net: SmallNet;
   readonly server: Node<ServerCommand, ServerEvent>;
   readonly host: Node<HostCommand, PeerEvent>;
   readonly hostKeys: KeyPair = keyPair(3);
-  readonly hostTicket: Ticket = ticketOf(secret, hostUsername(epochMs / 1000 + yearSeconds, "desk"));
+  readonly hostTicket: Ticket;
   readonly #seed: number;
 
   constructor(options: TrioOptions = {}) {
-    const { seed = 1, limits, invites = [invite] } = options;
+    const { seed = 1, limits, invites = [invite], access = "tickets" } = options;
     this.#seed = seed;
+    this.net = new SmallNet(options.delayMs);
+    const [key, name] = access === "open" ? ["open", "open"] : [secret, "desk"];
+    this.hostTicket = ticketOf(key, hostUsername(epochMs / 1000 + yearSeconds, name));
     const ports = [48_800, 3478].map((port) => ({ family: 4 as const, port, main: port === 48_800 }));
     const common = { primitives, random: seededRandom(seed) };
-    const access = "tickets" as const;
     this.server = this.net.add(
       "192.0.2.1",
       new Server({ ...common, secret, access, ports, ...(limits && { limits }) }),
