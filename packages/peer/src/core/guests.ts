@@ -38,10 +38,18 @@ export class Guests {
     return guest;
   }
 
-  /** Notes the relayed route of an introduction. A new introduction drops those of the one before. */
-  introduced(guest: Guest, transactionId: Uint8Array, relay: RelayedRoute): void {
+  /** Whether it was this Connect that brought the client here last. */
+  cameBy(guest: Guest, transactionId: Uint8Array): boolean {
+    return guest.introducedBy === asciiText(transactionId);
+  }
+
+  /**
+   * Notes the relayed route of an introduction. One that only the client can have made, now, drops those of the one
+   * before; a repeat (`isRepeat`) could be anybody's, so it only adds.
+   */
+  introduced(guest: Guest, transactionId: Uint8Array, relay: RelayedRoute, isRepeat: boolean): void {
     const introducedBy = asciiText(transactionId);
-    if (guest.introducedBy !== introducedBy) {
+    if (!isRepeat && guest.introducedBy !== introducedBy) {
       guest.introducedBy = introducedBy;
       this.#dropChannels(guest);
       guest.session.keeper.paths.drop((route) => route.kind === "relayed");

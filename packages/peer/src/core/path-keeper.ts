@@ -2,7 +2,7 @@
  * Keeps the paths of one session: adds, probes, judges and buries them, and holds rounds for new ones. What travels over
  * them is the session's business.
  */
-import { type Address, sameIp } from "@fractal-punch/machine";
+import { type Address, sameAddress, sameIp } from "@fractal-punch/machine";
 import type { CandidateKind, Role } from "@fractal-punch/wire";
 import type { Out } from "./context.ts";
 import { Path } from "./path.ts";
@@ -93,10 +93,22 @@ export class PathKeeper {
     this.#direct(route, candidate, unprovenAllowance, true).tryAt(now);
   }
 
+  /** What the peer names no longer, and never answered, is not tried again. */
+  forgetUnnamed(named: readonly Address[]): void {
+    const gone = this.paths.all.filter(
+      (path) =>
+        path.named && path.heardAtMs === -Infinity && !named.some((address) => sameAddress(address, path.route.remote)),
+    );
+    const routes = new Set(gone.map(({ route }) => route));
+    this.paths.drop((route) => routes.has(route));
+  }
+
   /** Something authentic came by this route: notes it, and gives the path, a new one when the source was not known. */
   heard(now: number, route: Route): Path | undefined {
     const path =
-      route.kind === "relayed" ? this.paths.find(route) : this.#direct(route, "peer-reflexive", Infinity, false);
+      route.kind === "relayed"
+        ? this.paths.find(route)
+        : this.#direct(route, "peer-reflexive", unprovenAllowance, false);
     path?.heard(now);
     return path;
   }
@@ -126,7 +138,8 @@ export class PathKeeper {
   /** Tries all direct paths that are not proven. */
   tryAll(now: number): void {
     for (const path of this.paths.all) {
-      if (path.named && path.heardAtMs === -Infinity) path.allowance = unprovenAllowance;
+      const isSomeones = path.named || path.heardAtMs > -Infinity;
+      if (isSomeones) path.allowance = Math.max(path.allowance, unprovenAllowance);
       path.tryAt(now);
     }
   }
@@ -141,9 +154,7 @@ export class PathKeeper {
   send(packet: Uint8Array | undefined, paths: readonly Path[], out: Out): void {
     if (!packet) return;
     for (const path of paths) {
-      if (path.allowance <= 0) continue;
-      path.allowance--;
-      sendOn(path.route, packet, out);
+      if (path.spend()) sendOn(path.route, packet, out);
     }
   }
 

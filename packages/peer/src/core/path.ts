@@ -5,17 +5,19 @@
 import type { CandidateKind } from "@fractal-punch/wire";
 import { LossMeter } from "./loss-meter.ts";
 import type { Route } from "./route.ts";
-import { activeProbeMs, deadMs, firstProbeGapMs, keepaliveMs, roundMs, suspectMs } from "./timing.ts";
+import { activeProbeMs, deadMs, firstProbeGapMs, heardAllowance, keepaliveMs, roundMs, suspectMs } from "./timing.ts";
 
 /** How many probes may wait for a reply; older ones count as lost. */
 const maxWaiting = 32;
+/** How many datagrams an address that the server saw may get before it is proven, and still be sent the application's. */
+const maxUnprovenSends = 8;
 
 export class Path {
   readonly route: Route;
   readonly candidate: CandidateKind | "relayed";
   /** How many more datagrams may be sent to this address before it has shown itself (DESIGN: two kinds of address). */
   allowance: number;
-  /** Named by the peer only: nothing but probes goes there until something authentic came from it. */
+  /** Named by the peer only: nothing but probes goes there until it answers one. */
   readonly named: boolean;
   proven = false;
   everProven = false;
@@ -28,6 +30,8 @@ export class Path {
   readonly #waiting: Map<number, number> = new Map();
   #triedUntilMs = -Infinity;
   #buried = false;
+  /** Datagrams that were sent there while nothing proved it. */
+  #unprovenSends = 0;
   #gapMs = firstProbeGapMs;
 
   constructor(
@@ -61,9 +65,25 @@ export class Path {
     return now < this.#triedUntilMs;
   }
 
+  /** Something authentic came from there, or so its source says, which the other end could forge. */
   heard(now: number): void {
     this.heardAtMs = now;
-    this.allowance = Infinity;
+    this.allowance = Math.max(this.allowance, heardAllowance);
+  }
+
+  /** Whether a datagram of the application may go there: it is proven, or the server has just seen the other end there. */
+  get carriesData(): boolean {
+    if (this.allowance === Infinity) return true;
+    const isSeen = this.candidate === "server-reflexive" && !this.named;
+    return isSeen && this.allowance > 0 && this.#unprovenSends < maxUnprovenSends;
+  }
+
+  /** Takes one datagram out of the allowance; false when there is none left. */
+  spend(): boolean {
+    if (this.allowance <= 0) return false;
+    this.allowance--;
+    if (this.allowance !== Infinity) this.#unprovenSends++;
+    return true;
   }
 
   get loss(): number {
@@ -98,6 +118,7 @@ export class Path {
     const sample = now - sentAt;
     this.rttMs = this.rttMs === undefined ? sample : this.rttMs + (sample - this.rttMs) / 8;
     this.heard(now);
+    this.allowance = Infinity;
     this.proven = true;
     this.everProven = true;
     this.#buried = false;

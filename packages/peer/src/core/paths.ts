@@ -85,10 +85,10 @@ export class Paths {
 
   /** The unproven direct path that most likely works: where something authentic came from last, else what is tried now. */
   #hopeful(now: number): Path | undefined {
-    const usable = this.#all.filter((path) => path.route.kind === "direct" && path.allowance > 0 && path.trying(now));
+    const usable = this.#all.filter((path) => path.route.kind === "direct" && path.carriesData && path.trying(now));
     const heard = usable.filter((path) => path.heardAtMs > -Infinity);
     heard.sort((a, b) => b.heardAtMs - a.heardAtMs);
-    return heard[0] ?? usable.find((path) => !path.named);
+    return heard[0] ?? usable[0];
   }
 
   #isLossy(): boolean {

@@ -89,10 +89,9 @@ export class Reception {
     if (!greeting || greeting.session.closed || route.kind !== "direct") return;
     if (!greeting.authentic(this.#context, bytes) || !greeting.mayAnswer(route.remote)) return;
     const { keeper } = greeting.session;
-    // Where the server saw the client too, the knock is the client's own; elsewhere it could be a copy of one.
-    const known = keeper.paths.find(route);
-    const isSeen = known?.candidate === "server-reflexive" && !known.named;
-    const path = keeper.addSeen(now, route, "peer-reflexive", isSeen);
+    // It proves nothing: it could be a copy, and who has the keys of a session can forge where a datagram comes from.
+    const isProven = keeper.paths.find(route)?.allowance === Infinity;
+    const path = keeper.addSeen(now, route, "peer-reflexive", isProven);
     keeper.send(greeting.packet, [path], out);
     greeting.session.settle(now, out);
   }
@@ -100,7 +99,7 @@ export class Reception {
   #receiveFirst(now: number, arrival: Arrival, message: Uint8Array, out: Out): void {
     const repeated = this.#greetings.find(message.subarray(0, 32));
     if (repeated) {
-      this.#welcome(now, arrival, repeated, out);
+      this.#welcomeAgain(now, arrival, repeated, out);
       return;
     }
     const first = openFirst(this.#context, this.#parts.owner.ownKeys, message);
@@ -155,7 +154,7 @@ export class Reception {
     this.#greetings.add(state.initiatorEphemeral, greeting);
     session.learnCandidates(payload.profile, payload.candidates);
     session.establish(now, new SessionKeys(this.#context.primitives, accepted.keys, index, payload.index, now), out);
-    this.#welcome(now, arrival, greeting, out);
+    this.#welcome(now, arrival, greeting, false, out);
     owner.probeNamed(now, session, out);
     if (earlyData) out.emit({ type: "data", session: session.id, data: earlyData, via: "relayed", early: true });
   }
@@ -172,12 +171,23 @@ export class Reception {
     return guest;
   }
 
+  /**
+   * A client repeats its first message under one transaction id. Under another, whoever saw the message has brought it,
+   * perhaps even before the client could: it counts only until the client has shown that it has the keys.
+   */
+  #welcomeAgain(now: number, arrival: Arrival, greeting: Greeting, out: Out): void {
+    const { guests } = this.#parts;
+    const guest = guests.find(greeting.session.id);
+    const isOwn = guest && guests.cameBy(guest, arrival.transactionId);
+    if (isOwn || !greeting.session.confirmed) this.#welcome(now, arrival, greeting, true, out);
+  }
+
   /** Notes by which channel and from where the client came, and sends the second message both ways. */
-  #welcome(now: number, arrival: Arrival, greeting: Greeting, out: Out): void {
+  #welcome(now: number, arrival: Arrival, greeting: Greeting, isRepeat: boolean, out: Out): void {
     const { guests } = this.#parts;
     const guest = guests.find(greeting.session.id);
     if (!guest) return;
-    guests.introduced(guest, arrival.transactionId, arrival.relay);
+    guests.introduced(guest, arrival.transactionId, arrival.relay, isRepeat);
     const { session } = guest;
     const relay = session.addRelay(now, arrival.relay, out);
     const direct = this.#clientSeen(now, guest, arrival, out);
@@ -198,7 +208,7 @@ export class Reception {
     const found = this.#parts.table.findFor(packet);
     const guest = found && this.#parts.guests.find(found.session.id);
     if (!found || !guest || !guest.session.resume(now, found.keys, packet, found.header)) return;
-    this.#parts.guests.introduced(guest, arrival.transactionId, arrival.relay);
+    this.#parts.guests.introduced(guest, arrival.transactionId, arrival.relay, false);
     const relay = guest.session.addRelay(now, arrival.relay, out);
     guest.session.sendFrameOn(now, relay.route, { kind: "resumed" }, out);
     this.#clientSeen(now, guest, arrival, out);

@@ -3,7 +3,7 @@
  * far as they can. The client holds them on a schedule while there is no direct path; either end holds one when its
  * addresses change.
  */
-import { activeMs, firstRoundGapMs, idleRoundGapMs, longestRoundGapMs } from "./timing.ts";
+import { activeMs, firstRoundGapMs, idleRoundGapMs, longestRoundGapMs, maxRounds, roundGapMs } from "./timing.ts";
 
 const repeatMs = 250;
 const maxRepeats = 4;
@@ -17,6 +17,13 @@ export class Rounds {
   #repeatsLeft = 0;
   #probeAtMs = Infinity;
   #probing = false;
+  /** The round whose answer was taken. */
+  #takenRound = 0;
+  /** The other end's round that was joined last; its repeats start nothing. */
+  #joinedRound: number | undefined;
+  /** How many of the other end's rounds could be joined at the time of the last one. */
+  #joinable = maxRounds;
+  #joinedAtMs = 0;
 
   /** When something is due. */
   get dueAtMs(): number {
@@ -79,5 +86,25 @@ export class Rounds {
     const begin = !this.#probing;
     this.#probing = true;
     return begin;
+  }
+
+  /** Says whether this is the first answer to the round that is going on: a second one could name other addresses. */
+  takesAnswer(round: number): boolean {
+    if (round !== this.round || round === this.#takenRound) return false;
+    this.#takenRound = round;
+    return true;
+  }
+
+  /**
+   * Says whether to take part in a round of the other end: once in each, and in no more than a few, since each has us
+   * send to addresses that need not be its own.
+   */
+  joins(now: number, round: number): boolean {
+    const joinable = Math.min(this.#joinable + (now - this.#joinedAtMs) / roundGapMs, maxRounds);
+    if (round === this.#joinedRound || joinable < 1) return false;
+    this.#joinedRound = round;
+    this.#joinable = joinable - 1;
+    this.#joinedAtMs = now;
+    return true;
   }
 }

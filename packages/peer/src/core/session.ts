@@ -77,8 +77,6 @@ export class Session implements Sleeper, PathUser {
   closed = false;
   #lastHeardAtMs: number;
   #lastPath: Path | undefined;
-  /** The other end's round that was answered last; its repeats are answered too, but start nothing. */
-  #answeredRound: number | undefined;
   readonly #context: PeerContext;
   readonly #owner: SessionOwner;
   readonly #clientSide: ClientSide | undefined;
@@ -304,15 +302,22 @@ export class Session implements Sleeper, PathUser {
   }
 
   #receiveCandidates(now: number, frame: Frame & { kind: "candidates" }, out: Out): void {
-    this.learnCandidates(frame.profile, frame.candidates);
-    this.#owner.probeNamed(now, this, out);
+    const { rounds } = this.keeper;
     if (frame.answer) {
-      if (this.keeper.rounds.answered(frame.round)) this.keeper.tryAll(now);
+      if (rounds.takesAnswer(frame.round)) this.#learnNamed(now, frame, out);
+      if (rounds.answered(frame.round)) this.keeper.tryAll(now);
       return;
     }
     this.sendFrame(now, this.#candidatesFrame(frame.round, true), out);
-    if (this.#answeredRound !== frame.round) this.keeper.tryAll(now);
-    this.#answeredRound = frame.round;
+    if (!rounds.joins(now, frame.round)) return;
+    this.#learnNamed(now, frame, out);
+    this.keeper.tryAll(now);
+  }
+
+  #learnNamed(now: number, { profile, candidates }: Frame & { kind: "candidates" }, out: Out): void {
+    this.learnCandidates(profile, candidates);
+    this.keeper.forgetUnnamed(candidates.map(({ address }) => address));
+    this.#owner.probeNamed(now, this, out);
   }
 
   #candidatesFrame(round: number, answer: boolean): Frame {

@@ -46,4 +46,9 @@ export const maxSessions = 4096;
 
 /** Datagrams sent straight to an address that has not shown itself. */
 export const unprovenAllowance = 3;
+/** Probes that an authentic datagram draws at least; with its reply three times its bytes (RFC 9000 section 8). */
+export const heardAllowance = 2;
 export const maxPaths = 32;
+/** Rounds of the other end that are taken part in at once; after each gap one more. */
+export const maxRounds = 6;
+export const roundGapMs = 2000;

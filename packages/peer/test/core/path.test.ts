@@ -20,11 +20,15 @@ test("a second round begins anew with short gaps", () => {
   assert.deepEqual(probeTimes(path).slice(0, 4), [5000, 5005, 5015, 5035]);
 });
 
-test("a path whose allowance is used up is probed no more, until something authentic came from it", () => {
+test("a path whose allowance is used up is probed no more, but twice when something authentic came, until it is proven", () => {
   const path = direct(3);
   path.tryAt(0);
   assert.deepEqual(probeTimes(path), [0, 5, 15]);
+  path.allowance = 0;
   path.heard(20);
+  assert.equal(path.allowance, 2);
+  path.probed(20, 9, true);
+  path.replied(30, 9, true);
   assert.equal(path.allowance, Infinity);
 });
 

@@ -101,13 +101,16 @@ test("another direct path takes over when it is a fifth faster and 5 ms faster, 
   }
 });
 
-test("an address that the peer only named gets no datagram before something authentic came from it", () => {
+test("an address that the peer only named gets no datagram before it is proven", () => {
   const { paths, relay } = pair();
   const named = add(paths, "10.0.0.9:4000", { named: true, allowance: 3 });
   named.tryAt(0);
   assert.deepEqual(paths.forDatagram(0, false), [relay]);
   named.heard(5);
-  assert.deepEqual(paths.forDatagram(5, false), [named, relay]);
+  assert.deepEqual(paths.forDatagram(5, false), [relay], "where a datagram came from can be forged");
+  prove(named, 5, 20);
+  paths.choose();
+  assert.deepEqual(paths.forDatagram(20, true), [named, relay]);
 });
 
 test("of several unproven paths the datagram goes where something authentic came from last", () => {
