@@ -87,6 +87,8 @@ export class KeyRing {
     this.current = undefined;
     this.#previous = undefined;
     this.#next = undefined;
+    this.#start = undefined;
+    this.#answer = undefined;
     this.#startAtMs = Infinity;
   }
 

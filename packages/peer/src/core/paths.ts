@@ -30,7 +30,7 @@ export class Paths {
     return this.#all.find((path) => sameRoute(path.route, route));
   }
 
-  /** Adds a path; when there are too many, the longest silent unproven one goes. */
+  /** Adds a path; when there are too many, the oldest unproven direct one goes, or, if there is none, the new one. */
   add(path: Path): void {
     if (this.#all.length >= maxPaths) {
       const oldest = this.#all.find((other) => other.route.kind === "direct" && !other.proven);
@@ -52,8 +52,8 @@ export class Paths {
 
   /** The newest proven relayed path, or the newest one. */
   get relay(): Path | undefined {
-    const relayed = this.#all.filter((path) => path.route.kind === "relayed");
-    return relayed.findLast((path) => path.proven) ?? relayed.at(-1);
+    const isRelayed = ({ route }: Path): boolean => route.kind === "relayed";
+    return this.#all.findLast((path) => path.proven && isRelayed(path)) ?? this.#all.findLast(isRelayed);
   }
 
   /** Whether the direct path is there, but loses so much more than the relay that the relay is better. */
@@ -76,10 +76,9 @@ export class Paths {
 
   /** The paths that a datagram of the application leaves on; `restart`: the first one after the application was idle. */
   forDatagram(now: number, restart: boolean): Path[] {
-    const { relay } = this;
-    const direct = this.#lossy && relay ? undefined : this.#direct;
-    const doubtful = !direct || restart || direct.suspect(now);
-    const ways = [direct ?? (this.#lossy ? undefined : this.#hopeful(now)), doubtful ? relay : undefined];
+    const direct = this.current === this.#direct ? this.#direct : undefined;
+    if (direct && !restart && !direct.suspect(now)) return [direct];
+    const ways = [direct ?? (this.#lossy ? undefined : this.#hopeful(now)), this.relay];
     return ways.filter((path) => path !== undefined);
   }
 
