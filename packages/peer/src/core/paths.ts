@@ -52,7 +52,6 @@ export class Paths {
 
   /** The newest proven relayed path, or the newest one. */
   get relay(): Path | undefined {
-    const isRelayed = ({ route }: Path): boolean => route.kind === "relayed";
     return this.#all.findLast((path) => path.proven && isRelayed(path)) ?? this.#all.findLast(isRelayed);
   }
 
@@ -109,4 +108,8 @@ export class Paths {
 function faster(path: Path, than: Path): boolean {
   if (path === than || path.rttMs === undefined || than.rttMs === undefined) return false;
   return path.rttMs < than.rttMs * fasterShare && path.rttMs < than.rttMs - fasterMs;
+}
+
+function isRelayed({ route }: Path): boolean {
+  return route.kind === "relayed";
 }
