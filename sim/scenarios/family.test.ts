@@ -10,7 +10,7 @@ import {
   symmetric,
   World,
 } from "@fractal-punch/sim";
-import { delays } from "./places.ts";
+import { delays, missing } from "./places.ts";
 
 const dualServer = { ...delays.server, address: ["192.0.2.1", "2001:db8::1"] };
 
@@ -45,6 +45,47 @@ test("when IPv6 is cut between the two ends, IPv4 is direct", () => {
   assert.deepEqual(pair.paths, ["direct", "direct"]);
   assert.equal(pair.clientStatus?.path?.remote.family, 4);
   assert.ok(world.now > 0);
+});
+
+test("a host with both families that goes to a far network with IPv4 only reaches its client over the relay that is left", () => {
+  const world = new World({ seed: 1 });
+  const pair = new Pair(
+    {
+      server: { ...dualServer, delayMs: 5 },
+      client: { behind: twoRouters(world, "home", 10, 10) },
+      host: { behind: twoRouters(world, "host's home", 100, 100) },
+    },
+    world,
+  );
+  pair.begin().connected().pass(2000);
+  pair.stream(800, 50);
+  pair.streamBack(800, 50);
+  pair.pass(10_000);
+  pair.move(pair.host, { behind: world.nat("far away", symmetric, { delayMs: 150 }) });
+  pair.pass(31_000);
+  assert.deepEqual(pair.paths, ["relayed", "relayed"]);
+  for (const received of [pair.requests, pair.replies]) assert.ok(missing(received, 800).length <= 60);
+});
+
+test("after a client with both families has moved, its host may lose either: a late introduction undoes no newer one", () => {
+  const world = new World({ seed: 1 });
+  const pair = new Pair(
+    {
+      server: { ...dualServer, delayMs: 30 },
+      client: { behind: twoRouters(world, "home", 80, 85) },
+      host: { behind: twoRouters(world, "host's home", 10, 50) },
+    },
+    world,
+  );
+  pair.begin().connected().pass(5000);
+  pair.move(pair.client, { behind: twoRouters(world, "café", 80, 85) });
+  pair.pass(7000);
+  pair.stream(600, 50);
+  pair.streamBack(600, 50);
+  pair.move(pair.host, { behind: world.nat("IPv4 only", symmetric, { delayMs: 10 }) });
+  pair.pass(31_000);
+  assert.deepEqual(pair.paths, ["relayed", "relayed"]);
+  for (const received of [pair.requests, pair.replies]) assert.ok(missing(received, 600).length <= 60);
 });
 
 test("a client with IPv4 only and a host with both are direct by IPv4", () => {
@@ -106,4 +147,12 @@ function dual(client: NatBehaviour, host: NatBehaviour): { world: World; pair: P
 
 function onDualServer(world: World, client: readonly Router[], host: readonly Router[]): Pair {
   return new Pair({ server: dualServer, client: { behind: client }, host: { behind: host } }, world);
+}
+
+/** IPv4 behind a symmetric NAT, IPv6 behind a firewall, with these delays. */
+function twoRouters(world: World, name: string, delay4Ms: number, delay6Ms: number): Router[] {
+  return [
+    world.nat(`${name} IPv4`, symmetric, { delayMs: delay4Ms }),
+    world.nat(`${name} IPv6`, firewall, { delayMs: delay6Ms }),
+  ];
 }

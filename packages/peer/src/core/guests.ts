@@ -3,12 +3,15 @@ import { asciiText } from "@fractal-punch/wire";
 import type { RelayedRoute } from "./route.ts";
 import type { Session } from "./session.ts";
 
+/** How many of a session's introductions are remembered: the latest, and a few that it overtook. */
+const maxIntroductions = 8;
+
 /** A session as its host keeps it. */
 export interface Guest {
   readonly session: Session;
   readonly inviteId: Uint8Array;
-  /** The Connect that brought the client here last; its repeats come over other channels and replace none. */
-  introducedBy: string;
+  /** The Connects that brought the client here, the latest first; repeats of that come over other channels, too. */
+  introductions: readonly string[];
   readonly channels: Set<string>;
 }
 
@@ -33,14 +36,19 @@ export class Guests {
   }
 
   add(session: Session, inviteId: Uint8Array): Guest {
-    const guest = { session, inviteId, introducedBy: "", channels: new Set<string>() };
+    const guest = { session, inviteId, introductions: [], channels: new Set<string>() };
     this.#byNumber.set(session.id, guest);
     return guest;
   }
 
   /** Whether it was this Connect that brought the client here last. */
   cameBy(guest: Guest, transactionId: Uint8Array): boolean {
-    return guest.introducedBy === asciiText(transactionId);
+    return guest.introductions[0] === asciiText(transactionId);
+  }
+
+  /** Whether it came late: the client has come by a newer one since. */
+  isOvertaken(guest: Guest, transactionId: Uint8Array): boolean {
+    return guest.introductions.indexOf(asciiText(transactionId)) > 0;
   }
 
   /**
@@ -48,9 +56,8 @@ export class Guests {
    * before; a repeat (`isRepeat`) could be anybody's, so it only adds.
    */
   introduced(guest: Guest, transactionId: Uint8Array, relay: RelayedRoute, isRepeat: boolean): void {
-    const introducedBy = asciiText(transactionId);
-    if (!isRepeat && guest.introducedBy !== introducedBy) {
-      guest.introducedBy = introducedBy;
+    if (!isRepeat && !this.cameBy(guest, transactionId)) {
+      guest.introductions = [asciiText(transactionId), ...guest.introductions].slice(0, maxIntroductions);
       this.#dropChannels(guest);
       guest.session.keeper.paths.drop((route) => route.kind === "relayed");
     }

@@ -69,6 +69,10 @@ export class Path {
   heard(now: number): void {
     this.heardAtMs = now;
     this.allowance = Math.max(this.allowance, heardAllowance);
+    if (!this.#buried || this.route.kind !== "relayed") return;
+    // The other end is back on a relayed path that was given up; nobody else would try it again.
+    this.#buried = false;
+    this.nextProbeAtMs = now;
   }
 
   /** Whether a datagram of the application may go there: it is proven, or the server has just seen the other end there. */

@@ -208,6 +208,7 @@ export class Reception {
     const found = this.#parts.table.findFor(packet);
     const guest = found && this.#parts.guests.find(found.session.id);
     if (!found || !guest || !guest.session.resume(now, found.keys, packet, found.header)) return;
+    if (this.#parts.guests.isOvertaken(guest, arrival.transactionId)) return;
     this.#parts.guests.introduced(guest, arrival.transactionId, arrival.relay, false);
     const relay = guest.session.addRelay(now, arrival.relay, out);
     guest.session.sendFrameOn(now, relay.route, { kind: "resumed" }, out);
