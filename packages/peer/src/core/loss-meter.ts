@@ -1,6 +1,8 @@
 /** The share of probes that came back, over the last 128 of the last 40 s. */
 const remembered = 128;
 const enough = 16;
+/** A path that gets better is known by these. */
+const recent = 32;
 /** What an idle path lost long ago says nothing of it now. */
 const rememberedMs = 40_000;
 
@@ -25,7 +27,19 @@ export class LossMeter {
 
   /** 0 to 1; 0 as long as there were too few probes to tell. */
   get ratio(): number {
-    const { length } = this.#outcomes;
-    return length < enough ? 0 : this.#outcomes.filter(({ lost }) => lost).length / length;
+    return ratioOf(this.#outcomes);
   }
+
+  /** The same of the last 32 probes. */
+  get recentRatio(): number {
+    return ratioOf(this.#outcomes.slice(-recent));
+  }
+
+  forget(): void {
+    this.#outcomes = [];
+  }
+}
+
+function ratioOf(outcomes: readonly Outcome[]): number {
+  return outcomes.length < enough ? 0 : outcomes.filter(({ lost }) => lost).length / outcomes.length;
 }

@@ -12,7 +12,7 @@ import { maxPaths } from "./timing.ts";
  */
 const lossyAbove = 0.1;
 const lossyBelow = 0.03;
-const standardErrors = 3.5;
+const standardErrors = 3;
 /** A direct path takes over from another when its round trip is shorter by this share, and by this much. */
 const fasterShare = 0.8;
 const fasterMs = 5;
@@ -94,8 +94,13 @@ export class Paths {
     if (!this.#direct || !relay?.proven) return false;
     const direct = this.#direct.lossMeter;
     const relayed = relay.lossMeter;
+    if (this.#lossy) {
+      if (direct.recentRatio - relayed.recentRatio > lossyBelow) return true;
+      // What it lost before it got better is not held against it.
+      direct.forget();
+      return false;
+    }
     const more = direct.ratio - relayed.ratio;
-    if (this.#lossy) return more > lossyBelow;
     return more > lossyAbove && more > standardErrors * Math.sqrt(direct.variance + relayed.variance);
   }
 

@@ -3,7 +3,7 @@ import { type Address, type PortId, sameAddress } from "@fractal-punch/machine";
 import { channelHeaderBytes, writeChannelHeader } from "@fractal-punch/wire";
 import type { Out } from "./context.ts";
 
-export interface DirectRoute {
+interface DirectRoute {
   readonly kind: "direct";
   readonly port: PortId;
   readonly remote: Address;

@@ -30,3 +30,14 @@ test("a path that fell idle while it lost datagrams is not held to that for ever
   meter.record(60_000, false);
   assert.equal(meter.ratio, 0);
 });
+
+test("a path that got better is known by its last 32 probes, and can be forgiven", () => {
+  const meter = new LossMeter();
+  for (let i = 0; i < 64; i++) meter.record(300 * i, i % 2 === 0);
+  for (let i = 64; i < 96; i++) meter.record(300 * i, false);
+  assert.equal(meter.ratio, 32 / 96);
+  assert.equal(meter.recentRatio, 0);
+  meter.forget();
+  for (let i = 96; i < 112; i++) meter.record(300 * i, false);
+  assert.equal(meter.ratio, 0);
+});
