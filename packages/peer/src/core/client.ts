@@ -156,7 +156,10 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
     const relay: Route = { kind: "relayed", port: link.port, remote: link.server, channel };
     keeper.paths.drop((route) => route.kind === "relayed" && route.port === link.port && route.channel !== channel);
     this.#session.addRelay(now, relay, out);
-    const newer = connected.hostAddresses;
+    // One for each family, whatever the server says: it must not aim this client's datagrams at others.
+    const newer = connected.hostAddresses.filter(
+      (address, index, all) => all.findIndex(({ family }) => family === address.family) === index,
+    );
     const older = this.#hostAddresses.filter((address) => !newer.some(({ family }) => family === address.family));
     this.#hostAddresses = [...older, ...newer];
     this.#trySeen(now, this.#sockets.links, out);

@@ -17,6 +17,7 @@ export class KeyRing {
   #start: RekeyStart | undefined;
   #answer: RekeyAnswer | undefined;
   #startAtMs = Infinity;
+  #answerAgainAtMs = -Infinity;
   readonly #context: PeerContext;
   readonly #table: SessionTable;
   readonly #session: Session;
@@ -97,7 +98,10 @@ export class KeyRing {
     if (answer) send({ kind: "rekey-second", message: answer.message });
   }
 
+  /** A handshake costs ten times what a packet does, so a client gets no more than one a second. */
   #newAnswer(now: number, first: Uint8Array): RekeyAnswer | undefined {
+    if (now < this.#answerAgainAtMs) return undefined;
+    this.#answerAgainAtMs = now + rekeyRepeatMs;
     const index = this.#table.newIndex();
     const answer = RekeyAnswer.to(first, this.#context, this.#own, this.#session.remoteKey, index, now);
     if (!answer) return undefined;

@@ -125,7 +125,8 @@ export class Reception {
     if (payload.timeMs <= this.#greetings.forgottenTimeMs) return "time-off";
     const refusal = inviteRefusal(this.#context, state, payload, this.findInvite(payload.inviteId), timeMs);
     if (refusal) return refusal;
-    return this.#parts.guests.size >= maxSessions || this.#greetings.full ? "host-full" : undefined;
+    const isMore = this.#continued(state.initiatorStatic, payload) === undefined;
+    return (isMore && this.#parts.guests.size >= maxSessions) || this.#greetings.full ? "host-full" : undefined;
   }
 
   /** An invite may have been made a moment ago by another process: the first to name it is answered when it asks again. */
@@ -159,11 +160,17 @@ export class Reception {
     if (earlyData) out.emit({ type: "data", session: session.id, data: earlyData, via: "relayed", early: true });
   }
 
+  /** The session that the client names, if it is its own. */
+  #continued(clientKey: Uint8Array, payload: FirstPayload): Guest | undefined {
+    const { table, guests } = this.#parts;
+    const old = payload.continues === undefined ? undefined : table.find(payload.continues)?.session;
+    return old && equalBytes(old.remoteKey, clientKey) ? guests.find(old.id) : undefined;
+  }
+
   /** The session that the client goes on with, if it is its own; else a new one. */
   #guestFor(now: number, clientKey: Uint8Array, payload: FirstPayload, out: Out): Guest {
     const { table, guests, owner } = this.#parts;
-    const old = payload.continues === undefined ? undefined : table.find(payload.continues)?.session;
-    const continued = old && equalBytes(old.remoteKey, clientKey) ? guests.find(old.id) : undefined;
+    const continued = this.#continued(clientKey, payload);
     if (continued) return continued;
     const options = { id: this.#nextSession++, remoteKey: clientKey };
     const guest = guests.add(new Session(this.#context, table, owner, options, now), payload.inviteId);
