@@ -246,9 +246,12 @@ export class Node<Command, Event> implements Host, Happening {
 /** A machine may lend the bytes in an event for the call only: the event gets a copy of them. */
 function withOwnBytes<Event>(event: Event): Event {
   if (typeof event !== "object" || event === null) return event;
-  const fields = Object.entries(event).filter(([, value]) => value instanceof Uint8Array);
-  if (fields.length === 0) return event;
-  const copy = { ...event };
-  for (const [name, value] of fields) if (value instanceof Uint8Array) Reflect.set(copy, name, value.slice());
-  return copy;
+  let copy: (Event & object) | undefined;
+  for (const name in event) {
+    const value = event[name];
+    if (!(value instanceof Uint8Array)) continue;
+    copy ??= { ...event };
+    Reflect.set(copy, name, value.slice());
+  }
+  return copy ?? event;
 }

@@ -93,7 +93,7 @@ export function addressText(address: Address): string {
 
 /** The leading `bits` of the address as a key: a network to count by. */
 export function prefixKey(address: Address, bits: number): AddressKey {
-  if (address.family === 4) return bits === 0 ? 0 : address.ip - (address.ip % 2 ** (32 - bits));
+  if (address.family === 4) return bits === 0 ? 0 : (address.ip & (-1 << (32 - bits))) >>> 0;
   const whole = bits >> 3;
   const rest = bits & 7;
   const kept = address.ip.slice(0, whole);

@@ -13,10 +13,15 @@ interface Outcome {
 
 export class LossMeter {
   #outcomes: Outcome[] = [];
+  /** How many of them were lost. */
+  #lost = 0;
 
   record(now: number, lost: boolean): void {
-    this.#outcomes = this.#outcomes.slice(1 - remembered).filter(({ atMs }) => now - atMs <= rememberedMs);
     this.#outcomes.push({ atMs: now, lost });
+    if (lost) this.#lost++;
+    while (this.#outcomes.length > remembered || this.#oldestIsStale(now)) {
+      if (this.#outcomes.shift()?.lost) this.#lost--;
+    }
   }
 
   /** The square of the ratio's standard error: how much of it may be chance. */
@@ -27,19 +32,22 @@ export class LossMeter {
 
   /** 0 to 1; 0 as long as there were too few probes to tell. */
   get ratio(): number {
-    return ratioOf(this.#outcomes);
+    return this.#outcomes.length < enough ? 0 : this.#lost / this.#outcomes.length;
   }
 
   /** The same of the last 32 probes. */
   get recentRatio(): number {
-    return ratioOf(this.#outcomes.slice(-recent));
+    const outcomes = this.#outcomes.slice(-recent);
+    return outcomes.length < enough ? 0 : outcomes.filter(({ lost }) => lost).length / outcomes.length;
   }
 
   forget(): void {
     this.#outcomes = [];
+    this.#lost = 0;
   }
-}
 
-function ratioOf(outcomes: readonly Outcome[]): number {
-  return outcomes.length < enough ? 0 : outcomes.filter(({ lost }) => lost).length / outcomes.length;
+  #oldestIsStale(now: number): boolean {
+    const [oldest] = this.#outcomes;
+    return oldest !== undefined && now - oldest.atMs > rememberedMs;
+  }
 }

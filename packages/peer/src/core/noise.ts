@@ -171,11 +171,16 @@ function expand(primitives: PeerPrimitives, chain: Uint8Array, secret: Uint8Arra
 
 /** HMAC (RFC 2104) over BLAKE2b; keys here never exceed its block of 128 bytes. */
 function hmac(primitives: PeerPrimitives, key: Uint8Array, data: Uint8Array): Uint8Array {
-  const inner = new Uint8Array(blockBytes).fill(0x36);
-  const outer = new Uint8Array(blockBytes).fill(0x5c);
-  for (const [index, byte] of key.entries()) {
-    inner[index] = byte ^ 0x36;
-    outer[index] = byte ^ 0x5c;
-  }
-  return primitives.hash(concatBytes(outer, primitives.hash(concatBytes(inner, data))));
+  const inner = padded(key, 0x36, data.length);
+  inner.set(data, blockBytes);
+  const outer = padded(key, 0x5c, hashBytes);
+  outer.set(primitives.hash(inner), blockBytes);
+  return primitives.hash(outer);
+}
+
+/** A block of the key, with room for as many bytes behind it. */
+function padded(key: Uint8Array, pad: number, roomBytes: number): Uint8Array {
+  const bytes = new Uint8Array(blockBytes + roomBytes);
+  for (let i = 0; i < blockBytes; i++) bytes[i] = (key[i] ?? 0) ^ pad;
+  return bytes;
 }

@@ -41,6 +41,6 @@ export class SessionTable {
   findFor(packet: Uint8Array): (TableEntry & { readonly header: SealedHeader }) | undefined {
     const header = sealedHeader(packet);
     const entry = header && this.find(header.index);
-    return header && entry && { ...entry, header };
+    return header && entry && { session: entry.session, keys: entry.keys, header };
   }
 }

@@ -3,6 +3,7 @@ declare module "sodium-native" {
   export interface Sodium {
     /** BLAKE2b; as many bytes as `out` has, 16 to 64. */
     crypto_generichash(out: Uint8Array, data: Uint8Array): void;
+    crypto_hash_sha256(out: Uint8Array, data: Uint8Array): void;
     crypto_scalarmult_base(out: Uint8Array, secretKey: Uint8Array): void;
     /** Throws when the result is all zero. */
     crypto_scalarmult(out: Uint8Array, secretKey: Uint8Array, publicKey: Uint8Array): void;

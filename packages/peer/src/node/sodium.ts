@@ -6,6 +6,8 @@ import type { Sodium } from "sodium-native";
 const keyBytes = 32;
 const hashBytes = 64;
 const tagBytes = 16;
+const blockBytes = 64;
+const shaBytes = 32;
 
 export interface LoadedPrimitives {
   readonly primitives: PeerPrimitives;
@@ -27,10 +29,10 @@ export async function loadPrimitives(): Promise<LoadedPrimitives> {
 
 function sodiumPrimitives(sodium: Sodium): PeerPrimitives {
   const open = opener(sodium);
-  const nonce = new Uint8Array(12);
+  const nonce = new NoiseNonce();
   return {
     hmacSha1: (key, data) => nodePrimitives.hmacSha1(key, data),
-    hmacSha256: (key, data) => nodePrimitives.hmacSha256(key, data),
+    hmacSha256: hmac(sodium),
 
     hash(data) {
       const hash = new Uint8Array(hashBytes);
@@ -57,8 +59,7 @@ function sodiumPrimitives(sodium: Sodium): PeerPrimitives {
     },
 
     seal(key, counter, ad, plain, out) {
-      writeNonce(nonce, counter);
-      sodium.crypto_aead_chacha20poly1305_ietf_encrypt(out, plain, ad, null, nonce, key);
+      sodium.crypto_aead_chacha20poly1305_ietf_encrypt(out, plain, ad, null, nonce.of(counter), key);
     },
 
     open,
@@ -70,7 +71,7 @@ function sodiumPrimitives(sodium: Sodium): PeerPrimitives {
  * packet is forged, and where that is the packet itself, no other key could be tried on it.
  */
 function opener(sodium: Sodium): PeerPrimitives["open"] {
-  const nonce = new Uint8Array(12);
+  const nonce = new NoiseNonce();
   let scratch = new Uint8Array(2048);
   return (key, counter, ad, sealed, out) => {
     const length = sealed.length - tagBytes;
@@ -78,9 +79,8 @@ function opener(sodium: Sodium): PeerPrimitives["open"] {
     assert(key.length === keyBytes && out.length === length, "a key of 32 bytes, and room for the plaintext");
     if (length > scratch.length) scratch = new Uint8Array(length);
     const plain = scratch.subarray(0, length);
-    writeNonce(nonce, counter);
     try {
-      sodium.crypto_aead_chacha20poly1305_ietf_decrypt(plain, null, sealed, ad, nonce, key);
+      sodium.crypto_aead_chacha20poly1305_ietf_decrypt(plain, null, sealed, ad, nonce.of(counter), key);
     } catch {
       return false;
     }
@@ -89,9 +89,37 @@ function opener(sodium: Sodium): PeerPrimitives["open"] {
   };
 }
 
-/** Noise's nonce: 4 zero bytes, then the counter, little-endian. */
-function writeNonce(nonce: Uint8Array, counter: number): void {
-  const view = new DataView(nonce.buffer);
-  view.setUint32(4, counter % 0x1_0000_0000, true);
-  view.setUint32(8, Math.floor(counter / 0x1_0000_0000), true);
+/** RFC 2104 over libsodium's SHA-256, which takes half the time of Node's Hmac. */
+function hmac(sodium: Sodium): PeerPrimitives["hmacSha256"] {
+  const outer = new Uint8Array(blockBytes + shaBytes);
+  const digest = outer.subarray(blockBytes);
+  let scratch = new Uint8Array(2048);
+  return (key, data) => {
+    if (key.length > blockBytes) return nodePrimitives.hmacSha256(key, data);
+    if (blockBytes + data.length > scratch.length) scratch = new Uint8Array(blockBytes + data.length);
+    pad(scratch, key, 0x36);
+    pad(outer, key, 0x5c);
+    scratch.set(data, blockBytes);
+    sodium.crypto_hash_sha256(digest, scratch.subarray(0, blockBytes + data.length));
+    const mac = new Uint8Array(shaBytes);
+    sodium.crypto_hash_sha256(mac, outer);
+    return mac;
+  };
+}
+
+function pad(block: Uint8Array, key: Uint8Array, byte: number): void {
+  block.fill(byte, key.length, blockBytes);
+  for (let i = 0; i < key.length; i++) block[i] = (key[i] ?? 0) ^ byte;
+}
+
+/** 4 zero bytes, then the counter, little-endian; made anew in the same place each time. */
+class NoiseNonce {
+  readonly #bytes = new Uint8Array(12);
+  readonly #view = new DataView(this.#bytes.buffer);
+
+  of(counter: number): Uint8Array {
+    this.#view.setUint32(4, counter % 0x1_0000_0000, true);
+    this.#view.setUint32(8, Math.floor(counter / 0x1_0000_0000), true);
+    return this.#bytes;
+  }
 }
