@@ -21,7 +21,7 @@ import {
 import { newTransactionId, type Out, type PeerContext, type Sleeper } from "./context.ts";
 import type { ConnectFailure } from "./events.ts";
 import type { ServerLink } from "./server-link.ts";
-import { connectPatienceMs, longestTimeoutMs } from "./timing.ts";
+import { connectPatienceMs, longestConnectTimeoutMs, longestTimeoutMs } from "./timing.ts";
 
 export interface ConnectingOwner {
   /** What to bring to the host; `attempt` counts the sends, from 0. */
@@ -236,7 +236,8 @@ export class Connecting implements Sleeper {
 
   #repeatLater(now: number, leg: Leg): void {
     leg.nextAtMs = now + leg.timeoutMs;
-    leg.timeoutMs = Math.min(2 * leg.timeoutMs, longestTimeoutMs);
+    const longestMs = this.#patienceMs === Infinity ? longestTimeoutMs : longestConnectTimeoutMs;
+    leg.timeoutMs = Math.max(leg.timeoutMs, Math.min(2 * leg.timeoutMs, longestMs));
   }
 
   #encodeAndSend(now: number, leg: Leg, approach: Approach | undefined, out: Out): void {

@@ -10,10 +10,18 @@ import { oldKeysMs, rekeyMs, rekeyRepeatMs } from "./timing.ts";
 
 type SendFrame = (frame: Frame) => void;
 
+/** Keys of a handshake that the client may not have finished. */
+interface Offer {
+  readonly keys: SessionKeys;
+  /** The packet with the second message. */
+  readonly packet: Uint8Array;
+}
+
 export class KeyRing {
   current: SessionKeys | undefined;
   #previous: SessionKeys | undefined;
   #next: SessionKeys | undefined;
+  #offer: Offer | undefined;
   #start: RekeyStart | undefined;
   #answer: RekeyAnswer | undefined;
   #startAtMs = Infinity;
@@ -52,8 +60,25 @@ export class KeyRing {
     this.#startAtMs = this.#session.role === "client" ? now + rekeyMs : Infinity;
   }
 
+  /**
+   * The host's end of a handshake. Keys that still seal stay in use until the client shows that it has the new ones: it
+   * could read nothing else, and for whoever only repeated its first message nothing changes.
+   */
+  offer(now: number, keys: SessionKeys, packet: Uint8Array): void {
+    this.#offer = { keys, packet };
+    if (!this.sealing(now)) return this.install(now, keys);
+    this.#setNext(keys);
+    this.#answerAgainAtMs = now + oldKeysMs;
+  }
+
+  /** At the host's end: the packet with the second message, as long as the client has not used its keys. */
+  get offered(): Uint8Array | undefined {
+    return this.#offer?.packet;
+  }
+
   /** A packet came under these keys: if they are the next ones, the client has them too, so they are in use now. */
   used(now: number, keys: SessionKeys): void {
+    if (keys === this.#offer?.keys) this.#offer = undefined;
     if (keys === this.#next) this.install(now, keys);
   }
 
@@ -88,6 +113,7 @@ export class KeyRing {
     this.current = undefined;
     this.#previous = undefined;
     this.#next = undefined;
+    this.#offer = undefined;
     this.#start = undefined;
     this.#answer = undefined;
     this.#startAtMs = Infinity;
@@ -105,10 +131,15 @@ export class KeyRing {
     const index = this.#table.newIndex();
     const answer = RekeyAnswer.to(first, this.#context, this.#own, this.#session.remoteKey, index, now);
     if (!answer) return undefined;
-    if (this.#next) this.#table.drop(this.#next);
     this.#answer = answer;
-    this.#next = answer.keys;
-    this.#table.add(this.#session, answer.keys);
+    this.#offer = undefined;
+    this.#setNext(answer.keys);
     return answer;
+  }
+
+  #setNext(keys: SessionKeys): void {
+    if (this.#next) this.#table.drop(this.#next);
+    this.#next = keys;
+    this.#table.add(this.#session, keys);
   }
 }

@@ -154,7 +154,8 @@ export class Reception {
     const greeting = new Greeting(session, accepted.packet, payload, now + ephemeralMs);
     this.#greetings.add(state.initiatorEphemeral, greeting);
     session.learnCandidates(payload.profile, payload.candidates);
-    session.establish(now, new SessionKeys(this.#context.primitives, accepted.keys, index, payload.index, now), out);
+    const keys = new SessionKeys(this.#context.primitives, accepted.keys, index, payload.index, now);
+    session.establish(now, keys, out, accepted.packet);
     this.#welcome(now, arrival, greeting, false, out);
     owner.probeNamed(now, session, out);
     if (earlyData) out.emit({ type: "data", session: session.id, data: earlyData, via: "relayed", early: true });

@@ -72,8 +72,6 @@ export class Session implements Sleeper, PathUser {
   namedCandidates: readonly Candidate[] = [];
   startedAtMs: number;
   reason: VerdictReason = "trying";
-  /** Whether the other end has shown that it has the keys, by an authenticated packet. */
-  confirmed = false;
   closed = false;
   #lastHeardAtMs: number;
   #lastPath: Path | undefined;
@@ -96,6 +94,11 @@ export class Session implements Sleeper, PathUser {
     this.#deadline = context.deadlines.create(this, "session");
   }
 
+  /** At the host's end: whether the client has shown, by an authenticated packet, that it has the latest handshake's keys. */
+  get confirmed(): boolean {
+    return this.keys.offered === undefined;
+  }
+
   get established(): boolean {
     return this.keys.current !== undefined;
   }
@@ -111,10 +114,13 @@ export class Session implements Sleeper, PathUser {
     this.keeper.atWork(now);
   }
 
-  /** First keys, or new ones after a full Connect that went on with this session. */
-  establish(now: number, keys: SessionKeys, out: Out): void {
-    this.keys.install(now, keys);
-    this.confirmed = false;
+  /**
+   * First keys, or new ones after a full Connect that went on with this session. `second`: at the host's end, the packet
+   * with its message, which the client needs to have them.
+   */
+  establish(now: number, keys: SessionKeys, out: Out, second?: Uint8Array): void {
+    if (second) this.keys.offer(now, keys, second);
+    else this.keys.install(now, keys);
     this.#lastHeardAtMs = now;
     this.keeper.established(now);
     this.settle(now, out);
@@ -139,14 +145,14 @@ export class Session implements Sleeper, PathUser {
 
   /** A sealed packet for these keys; false when it is forged, replayed or too old. */
   receive(now: number, keys: SessionKeys, bytes: Uint8Array, header: SealedHeader, route: Route, out: Out): boolean {
+    const wasConfirmed = this.confirmed;
     const plain = this.#open(now, keys, bytes, header);
     if (!plain) return false;
     const path = this.keeper.heard(now, route);
-    const firstTime = !this.confirmed;
-    this.confirmed = true;
+    const firstTime = this.confirmed && !wasConfirmed;
     const frame = decodeFrame(plain);
     if (frame) this.#receiveFrame(now, frame, route, path, out);
-    if (firstTime && this.role === "host") this.#owner.probeNamed(now, this, out);
+    if (firstTime) this.#owner.probeNamed(now, this, out);
     // A datagram of the application changes nothing that the deadline or the choice of path depends on.
     if (firstTime || frame?.kind !== "data") this.settle(now, out);
     return true;
@@ -217,6 +223,8 @@ export class Session implements Sleeper, PathUser {
   // PathUser
 
   probePacket(now: number, path: Path, id: number): Uint8Array | undefined {
+    // Without the keys the other end could not read a probe, but the lost message is what it waits for.
+    if (this.keys.offered && path.route.kind === "relayed") return this.keys.offered;
     if (this.established) return this.#sealed(now, { kind: "probe", id });
     const knock = path.route.kind === "direct" ? this.#clientSide?.knock() : undefined;
     return knock && framed(knock);

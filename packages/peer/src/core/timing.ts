@@ -3,6 +3,8 @@
 /** Retransmission to the server, when the round trip is not known. */
 export const firstTimeoutMs = 75;
 export const longestTimeoutMs = 2000;
+/** Of a first Connect: somebody waits for it, and six links have to be lucky at once before its answer is here. */
+export const longestConnectTimeoutMs = 400;
 
 /** A server or a host that has not answered a client by then is not there. */
 export const connectPatienceMs = 10_000;
