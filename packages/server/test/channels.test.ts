@@ -175,18 +175,33 @@ test("ChannelData of 36 bytes or more on an unknown channel is answered with a h
   assert.deepEqual(server.receive(from, channelData(0x4123, 31)), []);
 });
 
-test("hintRate holds the hints to a prefix", () => {
+test("hintRate holds the hints to an address, and leaves its neighbours theirs", () => {
   const server = new TestServer();
-  const hints = (): number => {
-    let sum = 0;
-    for (let i = 0; i < 50; i++) sum += server.receive(at(`192.0.2.${i}:6000`), channelData(0x4123, 40)).length;
-    return sum;
-  };
-  assert.equal(hints(), defaultLimits.hintRate.burst);
+  const hints = (port: number): number => hintsTo(server, Array(50).fill(`192.0.2.1:${port}`));
+  assert.equal(hints(6000), defaultLimits.hintRate.burst);
+  assert.equal(hints(6000), 0);
+  assert.equal(hints(6001), defaultLimits.hintRate.burst);
+  server.pass(1000);
+  assert.equal(hints(6000), defaultLimits.hintRate.perSecond);
+});
+
+test("prefixHintRate holds the hints to a prefix", () => {
+  const server = new TestServer();
+  const hints = (): number =>
+    hintsTo(
+      server,
+      Array.from({ length: 200 }, (_, i) => `192.0.2.${i}:6000`),
+    );
+  assert.equal(hints(), defaultLimits.prefixHintRate.burst);
   assert.equal(hints(), 0);
   server.pass(1000);
-  assert.equal(hints(), defaultLimits.hintRate.perSecond);
+  assert.equal(hints(), defaultLimits.prefixHintRate.perSecond);
 });
+
+/** How many hints ChannelData on an unknown channel from these addresses draws. */
+function hintsTo(server: TestServer, addresses: readonly string[]): number {
+  return addresses.reduce((sum, from) => sum + server.receive(at(from), channelData(0x4123, 40)).length, 0);
+}
 
 /** With it, the first channel on each 5-tuple has the same number. */
 const alwaysZero: Random = {

@@ -39,8 +39,10 @@ export interface Limits {
   readonly bindingRate: Rate;
   /** Requests from one prefix that prove nothing, or whose proof is wrong. */
   readonly unauthenticatedRate: Rate;
-  /** Hints at unknown channels to one prefix. */
+  /** Hints at unknown channels to one address and port, so that one peer's stream does not take its neighbours' away. */
   readonly hintRate: Rate;
+  /** The same to one prefix. */
+  readonly prefixHintRate: Rate;
   /** Registers with a proof, under one host ticket. */
   readonly registerRate: Rate;
   /** Connects that are answered, repeats too, under one client ticket. */
@@ -80,7 +82,8 @@ export const defaultLimits: Limits = {
 
   bindingRate: { perSecond: 200, burst: 1_000 },
   unauthenticatedRate: { perSecond: 100, burst: 200 },
-  hintRate: { perSecond: 10, burst: 10 },
+  hintRate: { perSecond: 4, burst: 4 },
+  prefixHintRate: { perSecond: 100, burst: 100 },
   registerRate: { perSecond: 200, burst: 1_000 },
   connectRate: { perSecond: 100, burst: 200 },
   reportRate: { perSecond: 5, burst: 20 },

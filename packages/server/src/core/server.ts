@@ -4,6 +4,7 @@
  */
 import {
   type Address,
+  addressKey,
   type DatagramInfo,
   type DriverCommand,
   type Machine,
@@ -161,15 +162,22 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
     bytes: Uint8Array,
     out: Outbox<ServerEvent>,
   ): void {
-    const { channels, counters, buckets, builder, random } = this.#state;
+    const { channels, counters, builder, random } = this.#state;
     const outcome = channels.forward(now, tuple, bytes, out);
     counters.outcome("channel-data", outcome);
     if (outcome === "served") counters.relayedBytes += bytes.length;
-    if (outcome !== "no-channel" || bytes.length < hintBytes || !buckets.hints.take(now, from)) return;
+    if (outcome !== "no-channel" || bytes.length < hintBytes || !this.#takeHint(now, from)) return;
     const channel = channelDataNumber(bytes);
     if (channel === undefined) return;
     counters.hints++;
     out.send(port, from, encodeNoChannel(builder, randomBytes(random, 12), channel), tuple?.options);
+  }
+
+  #takeHint(now: number, to: Address): boolean {
+    const { hints, prefixHints } = this.#state.buckets;
+    if (!prefixHints.admits(now, to) || !hints.take(now, addressKey(to))) return false;
+    prefixHints.charge(now, to);
+    return true;
   }
 
   #ask(bytes: Uint8Array, question: Question): void {

@@ -1,5 +1,12 @@
 /** All that the server knows, put together. */
-import { Deadlines, type PortRequest, type Random, randomBytes, type ServerPrimitives } from "@fractal-punch/machine";
+import {
+  type AddressKey,
+  Deadlines,
+  type PortRequest,
+  type Random,
+  randomBytes,
+  type ServerPrimitives,
+} from "@fractal-punch/machine";
 import { asciiBytes, StunBuilder } from "@fractal-punch/wire";
 import { Buckets } from "./buckets.ts";
 import { Channels } from "./channels.ts";
@@ -62,7 +69,8 @@ export interface ServerState {
   readonly buckets: {
     readonly bindings: PrefixBuckets;
     readonly unauthenticated: PrefixBuckets;
-    readonly hints: PrefixBuckets;
+    readonly hints: Buckets<AddressKey>;
+    readonly prefixHints: PrefixBuckets;
     /** By username. */
     readonly registers: Buckets<string>;
     /** By username. */
@@ -110,7 +118,8 @@ export function createState(options: ServerOptions): ServerState {
     buckets: {
       bindings: new PrefixBuckets(limits.bindingRate, limits.buckets),
       unauthenticated: new PrefixBuckets(limits.unauthenticatedRate, limits.buckets),
-      hints: new PrefixBuckets(limits.hintRate, limits.buckets),
+      hints: new Buckets(limits.hintRate, limits.buckets),
+      prefixHints: new PrefixBuckets(limits.prefixHintRate, limits.buckets),
       registers: new Buckets(limits.registerRate, limits.buckets),
       connects: new Buckets(limits.connectRate, limits.buckets),
       reports: new Buckets(limits.reportRate, limits.buckets),
