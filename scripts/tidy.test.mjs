@@ -46,7 +46,10 @@ const rooms = [
       /^node:/,
     ],
   },
-  { folder: "lab/src", mayImport: [/^node:/, npmPackages] },
+  {
+    folder: "lab/src",
+    mayImport: [machine, "@fractal-punch/sim/internet", "@fractal-punch/peer", /^node:/, npmPackages],
+  },
   { folder: "bench/src", mayImport: [/^@fractal-punch\//, /^node:/, npmPackages] },
 ];
 

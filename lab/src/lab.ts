@@ -21,12 +21,12 @@ export class Lab {
 
   /** What all programs printed, for people to read. */
   transcript(): string {
-    return this.#processes.map((process) => process.transcript()).join("\n");
+    return [this.topology.middle, ...this.#processes].map((process) => process.transcript()).join("\n");
   }
 
   async close(): Promise<void> {
     await Promise.all(this.#processes.map((process) => process.end("SIGKILL")));
-    this.topology.close();
+    await this.topology.close();
   }
 }
 

@@ -1,67 +1,100 @@
-/** `npm run lab`: pings over every pair, and prints which path each got, and how soon. */
-import { offer, ping, serve } from "./commands.ts";
+/** `npm run lab`: checks the lab's links, then measures sessions on them against the limit that their delays set. */
+import { writeFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { checkDelays, type DelayResult } from "./delay-check.ts";
 import { type Lab, withLab } from "./lab.ts";
-import { type Pair, pairs } from "./pairs.ts";
-import { numberIn, type ProcessEvent, textIn } from "./process.ts";
+import { type Delays, pairs } from "./pairs.ts";
+import { measurePair, type PairResult, type ReplyTime } from "./reply-times.ts";
 import { missingRequirement } from "./requirements.ts";
+import { type SceneResult, scenes } from "./scenes.ts";
+import { Table } from "./table.ts";
 
-/** Of a pair that may stay relayed: long enough for all that is tried at the start. */
-const relayedPings = ["--count", "20", "--interval", "0.1"];
-const directPings = ["--until-direct", "--interval", "0.05"];
+const delays: Delays = { server: 15, host: 10, client: 20 };
+const delaysName = "links";
+const published =
+  "published, cone against cone on these delays: hyperdht 356 ms, libdatachannel 739, aioice 751 (ICE alone), werift 977";
 
-const titles = ["pair", "path", "expected", "first reply, ms", "direct, ms"];
-
-const missing = missingRequirement();
-if (missing === undefined) await main(process.argv.slice(2));
+const { values, positionals } = parseArgs({ options: { json: { type: "string" } }, allowPositionals: true });
+const missing = await missingRequirement();
+if (missing === undefined) await main();
 else refuse(missing);
 
-async function main(args: readonly string[]): Promise<void> {
-  const wanted = pairs.filter(({ name }) => args.length === 0 || args.some((arg) => name.includes(arg)));
-  if (wanted.length === 0)
-    return refuse(`no pair has a name like that; there are:\n${pairs.map(({ name }) => name).join("\n")}`);
-  const results: Result[] = [];
-  for (const pair of wanted) results.push(await withLab((lab) => measure(lab, pair)));
-  printTable([titles, ...results.map(cellsOf)]);
-  if (results.some(({ pair, path }) => pair.path !== "either" && path !== pair.path)) process.exitCode = 1;
+async function main(): Promise<void> {
+  const names = [delaysName, ...[...pairs, ...scenes].map(({ name }) => name)];
+  if (!names.some(isWanted)) return refuse(`nothing has a name like that; there are:\n${names.join("\n")}`);
+  const results = { links: await runLinks(), pairs: await runPairs(), scenes: await runScenes() };
+  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
+  if (![...results.links, ...results.pairs, ...results.scenes].every(({ holds }) => holds)) process.exitCode = 1;
 }
 
-interface Result {
-  readonly pair: Pair;
-  readonly path: string;
-  readonly firstReply: ProcessEvent | undefined;
-  readonly direct: ProcessEvent | undefined;
+function isWanted(name: string): boolean {
+  return positionals.length === 0 || positionals.some((part) => name.includes(part));
 }
 
-async function measure(lab: Lab, pair: Pair): Promise<Result> {
-  const { server, host, client } = pair.place(lab.topology);
-  await serve(lab, server);
-  const { invite } = await offer(lab, server, host);
-  const pings = ping(lab, client, invite, ...(pair.path === "direct" ? directPings : relayedPings));
-  await pings.ended;
-  const eventOf = (name: string): ProcessEvent | undefined => pings.events.find(({ event }) => event === name);
-  const verdict = eventOf("verdict");
-  const path = verdict === undefined ? "none" : textIn(verdict, "path");
-  return { pair, path, firstReply: eventOf("reply"), direct: eventOf("direct") };
-}
-
-function cellsOf({ pair, path, firstReply, direct }: Result): string[] {
-  return [pair.name, path, pair.path, msText(firstReply), msText(direct)];
-}
-
-function msText(event: ProcessEvent | undefined): string {
-  return event === undefined ? "-" : numberIn(event, "ms").toFixed(0);
-}
-
-function printTable(rows: readonly string[][]): void {
-  const widths = titles.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  for (const row of rows) {
-    console.log(
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    );
+/** What the work found; `undefined`, after saying why, when it failed: the rest is measured all the same. */
+async function measured<T>(name: string, work: (lab: Lab) => Promise<T>): Promise<T | undefined> {
+  try {
+    return await withLab(work);
+  } catch (error) {
+    console.log(`${name}: FAILED`);
+    console.error(error);
+    process.exitCode = 1;
+    return undefined;
   }
+}
+
+async function runLinks(): Promise<DelayResult[]> {
+  if (!isWanted(delaysName)) return [];
+  const table = new Table([["delay set, ms"], ["median"], ["p99", 6], [""]], console.log);
+  const results = (await measured(delaysName, (lab) => checkDelays(lab, Object.values(delays)))) ?? [];
+  for (const { setMs, medianMs, p99Ms, holds } of results)
+    table.row([`${setMs}`, medianMs.toFixed(2), p99Ms.toFixed(2), mark(holds)]);
+  console.log("");
+  return results;
+}
+
+async function runPairs(): Promise<PairResult[]> {
+  const wanted = pairs.filter(({ name }) => isWanted(name));
+  if (wanted.length === 0) return [];
+  const nameWidth = Math.max(...wanted.map(({ name }) => name.length));
+  const times = ["first reply, ms", "limit", "ratio", "early data, ms", "limit", "ratio"];
+  const table = new Table(
+    [["pair", nameWidth], ["path", 7], ["expected", 8], ...times.map((title): [string] => [title]), [""]],
+    console.log,
+  );
+  const results: PairResult[] = [];
+  for (const pair of wanted) {
+    const result = await measured(pair.name, (lab) => measurePair(lab, pair, delays));
+    if (result === undefined) continue;
+    results.push(result);
+    const { name, path, expected, reply, earlyReply, holds } = result;
+    table.row([name, path, expected, ...timeCells(reply), ...timeCells(earlyReply), mark(holds)]);
+  }
+  console.log(`${published}\n`);
+  return results;
+}
+
+async function runScenes(): Promise<SceneResult[]> {
+  const wanted = scenes.filter(({ name }) => isWanted(name));
+  if (wanted.length === 0) return [];
+  const nameWidth = Math.max(...wanted.map(({ name }) => name.length));
+  const table = new Table([["scene", nameWidth], ["seen", 32], ["bar", 14], [""]], console.log);
+  const results: SceneResult[] = [];
+  for (const { name, play } of wanted) {
+    const result = await measured(name, (lab) => play(lab, delays));
+    if (result === undefined) continue;
+    results.push({ name, ...result });
+    table.row([name, result.seen, result.bar, mark(result.holds)]);
+  }
+  return results;
+}
+
+function timeCells({ medianMs, limitMs }: ReplyTime): string[] {
+  return [medianMs.toFixed(1), `${limitMs}`, (medianMs / limitMs).toFixed(2)];
+}
+
+function mark(holds: boolean): string {
+  return holds ? "" : "MISSED";
 }
 
 function refuse(reason: string): void {

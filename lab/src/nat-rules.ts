@@ -53,25 +53,6 @@ export function setFirewall(node: Namespace): void {
   );
 }
 
-/** Drops all that a router would pass on between two addresses of one family, in both directions. */
-export function setCut(router: Namespace, a: string, b: string): void {
-  const family = a.includes(":") ? "ip6" : "ip";
-  setRules(
-    router,
-    `table inet cut {
-      chain forward {
-        type filter hook forward priority filter
-        ${family} saddr ${a} ${family} daddr ${b} drop
-        ${family} saddr ${b} ${family} daddr ${a} drop
-      }
-    }`,
-  );
-}
-
-export function removeCut(router: Namespace): void {
-  setRules(router, "delete table inet cut");
-}
-
 // IPv6 finds its neighbours by ICMP.
 const acceptAsked = `ct state established,related accept
         iifname "lo" accept

@@ -1,5 +1,19 @@
+import {
+  fullCone,
+  type NatBehaviour,
+  portRestrictedCone,
+  restrictedCone,
+  symmetric,
+} from "@fractal-punch/sim/internet";
 import type { NatKind, UnaskedInput } from "./nat-rules.ts";
-import { type Family, ipOf, type LabNode, type Topology } from "./topology.ts";
+import { type Family, ipOf, type LabNode, type NatRouter, type Topology } from "./topology.ts";
+
+/** One way to the middle, in ms. */
+export interface Delays {
+  readonly server: number;
+  readonly host: number;
+  readonly client: number;
+}
 
 /** Where a host and a client stand, and the public address that each is seen from. */
 export interface Placement {
@@ -15,104 +29,174 @@ export interface Pair {
   readonly name: string;
   /** "either": they get replies, over whichever path. */
   readonly path: "direct" | "relayed" | "either";
-  place(topology: Topology): Placement;
+  /** They share one network, and have no line between them. */
+  readonly neighbours?: boolean;
+  place(topology: Topology, delays?: Delays): Promise<Placement>;
 }
+
+/** On links without delay it is a matter of luck which of two datagrams that cross is first at a router. */
+const noDelays: Delays = { server: 0, host: 0, client: 0 };
 
 export const bothPublic: Pair = {
   name: "both public",
   path: "direct",
-  place: (topology) => placePublic(topology, 4),
+  place: (topology, delays) => placePublic(topology, 4, false, delays),
 };
 
 export const bothMasqueraded: Pair = {
   name: "both behind masquerading NATs",
   path: "direct",
-  place: (topology) => placeBehindTwo(topology, ["masquerade", "drop"], ["masquerade", "drop"]),
+  place: (topology, delays) => placeBehindTwo(topology, ["masquerade", "drop"], ["masquerade", "drop"], delays),
 };
 
 /**
- * On links without delay a datagram of one side is at the other's router before that side has sent, unless it happens to
- * be quicker: then the router gives the inner socket another port (lab/test/nat.test.ts), and the path stays relayed.
+ * A datagram of one side that is at the other's router before that side has sent makes the router give the inner socket
+ * another port (lab/test/nat.test.ts).
  */
 export const oneAcceptingUnasked: Pair = {
   name: "masquerading NATs, the host's accepts unasked input",
   path: "either",
-  place: (topology) => placeBehindTwo(topology, ["masquerade", "accept"], ["masquerade", "drop"]),
+  place: (topology, delays) => placeBehindTwo(topology, ["masquerade", "accept"], ["masquerade", "drop"], delays),
 };
 
 export const bothAcceptingUnasked: Pair = {
   name: "masquerading NATs, both accept unasked input",
   path: "either",
-  place: (topology) => placeBehindTwo(topology, ["masquerade", "accept"], ["masquerade", "accept"]),
+  place: (topology, delays) => placeBehindTwo(topology, ["masquerade", "accept"], ["masquerade", "accept"], delays),
 };
 
 export const bothBehindOne: Pair = {
   name: "both behind one masquerading NAT",
   path: "direct",
-  place: (topology) => {
-    const router = topology.addRouter("router", "masquerade");
-    return {
-      server: topology.addNode("server"),
-      host: router.addNode("host"),
-      client: router.addNode("client"),
-      hostIp: router.publicIp,
-      clientIp: router.publicIp,
-    };
-  },
+  neighbours: true,
+  place: async (topology, delays = noDelays) =>
+    await placeBehindOne(
+      topology,
+      await topology.addKernelRouter("router", "masquerade", { delayMs: delays.client }),
+      delays,
+    ),
 };
 
 export const clientSymmetric: Pair = {
-  name: "client behind a symmetric NAT",
+  name: "masquerading NATs, the client's fully random",
   path: "either",
-  place: (topology) => placeBehindTwo(topology, ["masquerade", "drop"], ["masquerade-random", "drop"]),
+  place: (topology, delays) => placeBehindTwo(topology, ["masquerade", "drop"], ["masquerade-random", "drop"], delays),
 };
 
 export const hostSymmetric: Pair = {
-  name: "host behind a symmetric NAT",
+  name: "masquerading NATs, the host's fully random",
   path: "either",
-  place: (topology) => placeBehindTwo(topology, ["masquerade-random", "drop"], ["masquerade", "drop"]),
+  place: (topology, delays) => placeBehindTwo(topology, ["masquerade-random", "drop"], ["masquerade", "drop"], delays),
 };
 
 export const bothSymmetric: Pair = {
-  name: "both behind symmetric NATs",
+  name: "masquerading NATs, both fully random",
   path: "relayed",
-  place: (topology) => placeBehindTwo(topology, ["masquerade-random", "drop"], ["masquerade-random", "drop"]),
+  place: (topology, delays) =>
+    placeBehindTwo(topology, ["masquerade-random", "drop"], ["masquerade-random", "drop"], delays),
 };
 
 export const bothFirewalled: Pair = {
   name: "IPv6, both behind stateful firewalls",
   path: "direct",
-  place: (topology) => placePublic(topology, 6, true),
+  place: (topology, delays) => placePublic(topology, 6, true, delays),
 };
 
+export const bothPortRestricted: Pair = modelPair(
+  "both behind port-restricted cones",
+  "direct",
+  portRestrictedCone,
+  portRestrictedCone,
+);
+
+export const bothModelSymmetric: Pair = modelPair("both behind symmetric NATs", "relayed", symmetric, symmetric);
+
+/** Named "masquerading": this machine's kernel. Cones and symmetric NATs are the simulator's. */
 export const pairs: readonly Pair[] = [
   bothPublic,
   bothMasqueraded,
+  bothPortRestricted,
+  modelPair("both behind restricted cones", "direct", restrictedCone, restrictedCone),
+  modelPair("both behind full cones", "direct", fullCone, fullCone),
   oneAcceptingUnasked,
   bothAcceptingUnasked,
   bothBehindOne,
+  {
+    name: "both behind one port-restricted cone",
+    path: "direct",
+    neighbours: true,
+    place: async (topology, delays = noDelays) =>
+      await placeBehindOne(
+        topology,
+        await topology.addModelRouter("router", portRestrictedCone, { delayMs: delays.client }),
+        delays,
+      ),
+  },
+  bothFirewalled,
   clientSymmetric,
   hostSymmetric,
+  modelPair("the client behind a symmetric NAT, the host a cone", "relayed", portRestrictedCone, symmetric),
+  modelPair("the host behind a symmetric NAT, the client a cone", "relayed", symmetric, portRestrictedCone),
   bothSymmetric,
-  bothFirewalled,
+  bothModelSymmetric,
 ];
 
-function placePublic(topology: Topology, family: Family, firewall = false): Placement {
-  const options = { families: [family], firewall };
-  const [host, client] = [topology.addNode("host", options), topology.addNode("client", options)];
-  const server = topology.addNode("server", { families: [family] });
+function modelPair(name: string, path: Pair["path"], host: NatBehaviour, client: NatBehaviour): Pair {
+  return {
+    name,
+    path,
+    place: async (topology, delays = noDelays) =>
+      await placeBehind(
+        topology,
+        await topology.addModelRouter("host-router", host, { delayMs: delays.host }),
+        await topology.addModelRouter("client-router", client, { delayMs: delays.client }),
+        delays,
+      ),
+  };
+}
+
+async function placePublic(
+  topology: Topology,
+  family: Family,
+  firewall: boolean,
+  delays: Delays = noDelays,
+): Promise<Placement> {
+  const families = [family];
+  const host = await topology.addNode("host", { families, firewall, delayMs: delays.host });
+  const client = await topology.addNode("client", { families, firewall, delayMs: delays.client });
+  const server = await topology.addNode("server", { families, delayMs: delays.server });
   return { server, host, client, hostIp: ipOf(host, family), clientIp: ipOf(client, family) };
 }
 
 type RouterKind = readonly [NatKind, UnaskedInput];
 
-function placeBehindTwo(topology: Topology, hostKind: RouterKind, clientKind: RouterKind): Placement {
-  const hostRouter = topology.addRouter("host-router", ...hostKind);
-  const clientRouter = topology.addRouter("client-router", ...clientKind);
+async function placeBehindTwo(
+  topology: Topology,
+  [hostNat, hostUnasked]: RouterKind,
+  [clientNat, clientUnasked]: RouterKind,
+  delays: Delays = noDelays,
+): Promise<Placement> {
+  const hostOptions = { unasked: hostUnasked, delayMs: delays.host };
+  const clientOptions = { unasked: clientUnasked, delayMs: delays.client };
+  const hostRouter = await topology.addKernelRouter("host-router", hostNat, hostOptions);
+  const clientRouter = await topology.addKernelRouter("client-router", clientNat, clientOptions);
+  return await placeBehind(topology, hostRouter, clientRouter, delays);
+}
+
+async function placeBehindOne(topology: Topology, router: NatRouter, delays: Delays): Promise<Placement> {
+  return await placeBehind(topology, router, router, delays);
+}
+
+async function placeBehind(
+  topology: Topology,
+  hostRouter: NatRouter,
+  clientRouter: NatRouter,
+  delays: Delays,
+): Promise<Placement> {
   return {
-    server: topology.addNode("server"),
-    host: hostRouter.addNode("host"),
-    client: clientRouter.addNode("client"),
+    server: await topology.addNode("server", { delayMs: delays.server }),
+    host: await hostRouter.addNode("host"),
+    client: await clientRouter.addNode("client"),
     hostIp: hostRouter.publicIp,
     clientIp: clientRouter.publicIp,
   };

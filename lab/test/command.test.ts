@@ -64,7 +64,7 @@ for (const pair of [clientSymmetric, hostSymmetric, oneAcceptingUnasked, bothAcc
 }
 
 labTest("connect --udp carries datagrams of any size both ways, and keeps two local senders apart", async (lab) => {
-  const placement = bothMasqueraded.place(lab.topology);
+  const placement = await bothMasqueraded.place(lab.topology);
   const { server, host, client } = placement;
   await serve(lab, server);
   const service = await lab.probe(host).open("127.0.0.1:7000", { echo: true });
@@ -89,11 +89,11 @@ labTest("connect --udp carries datagrams of any size both ways, and keeps two lo
 });
 
 labTest("a cut direct path is relayed within 2 s, and direct again by itself when it is healed", async (lab) => {
-  const { pings, hostIp, clientIp } = await pinging(lab, bothMasqueraded, ...untilInterrupted);
+  const { pings, host, client } = await pinging(lab, bothMasqueraded, ...untilInterrupted);
   await pings.next(named("direct"));
   await nextReplies(pings, 5, "direct");
 
-  lab.topology.cut(hostIp, clientIp);
+  await lab.topology.cut(host, client);
   const relayed = await pings.next(named("relayed"));
   const lastDirect = repliesOf(pings).findLast((reply) => textIn(reply, "path") === "direct");
   assert.ok(lastDirect !== undefined);
@@ -101,7 +101,7 @@ labTest("a cut direct path is relayed within 2 s, and direct again by itself whe
   assert.ok(silenceMs <= 2000, `relayed ${silenceMs} ms after the last direct reply`);
   await nextReplies(pings, 5, "relayed");
 
-  lab.topology.heal();
+  await lab.topology.heal(host, client);
   await pings.next(named("direct"), 20_000);
   await nextReplies(pings, 5, "direct");
   await pings.end("SIGINT");
@@ -135,7 +135,7 @@ interface Pinging extends Placement {
 }
 
 async function pinging(lab: Lab, pair: Pair, ...options: string[]): Promise<Pinging> {
-  const placement = pair.place(lab.topology);
+  const placement = await pair.place(lab.topology);
   const serving = await serve(lab, placement.server);
   const hosting = await offer(lab, placement.server, placement.host);
   return { ...placement, serving, hosting, pings: ping(lab, placement.client, hosting.invite, ...options) };

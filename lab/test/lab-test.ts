@@ -1,7 +1,7 @@
 import { test } from "node:test";
 import { type Lab, missingRequirement, withLab } from "@fractal-punch/lab";
 
-const skip = missingRequirement() ?? false;
+export const skip: string | false = (await missingRequirement()) ?? false;
 
 /** A test in a lab of its own; skipped, and saying why, where there can be no lab. */
 export function labTest(name: string, work: (lab: Lab) => Promise<void>): void {

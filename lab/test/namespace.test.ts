@@ -6,9 +6,8 @@ import { createServer, Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
-import { closeNamespace, missingRequirement, type Namespace, openNamespace, removeLeftovers } from "@fractal-punch/lab";
-
-const skip = missingRequirement() ?? false;
+import { closeNamespace, type Namespace, openNamespace, removeLeftovers } from "@fractal-punch/lab";
+import { skip } from "./lab-test.ts";
 
 test("what a killed lab left behind is removed by the next one, and nothing else", {
   skip,

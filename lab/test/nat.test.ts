@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
-import { configureLinks, ipOf, type Lab, type Machine, type Router, type UdpProbe } from "@fractal-punch/lab";
+import { ipOf, type KernelRouter, type Lab, type Machine, secondIpOf, type UdpProbe } from "@fractal-punch/lab";
 import { labTest } from "./lab-test.ts";
 
 labTest("a masquerading router shows one address, with the inner port, to every destination", async (lab) => {
-  const router = lab.topology.addRouter("router", "masquerade");
-  const mappings = await mappingsOf(await innerSocket(lab, router.addNode("inner")), await outerSockets(lab));
+  const router = await lab.topology.addKernelRouter("router", "masquerade");
+  const mappings = await mappingsOf(await innerSocket(lab, await router.addNode("inner")), await outerSockets(lab));
   assert.deepEqual(mappings, Array(3).fill(`${router.publicIp}:5000`));
 });
 
 labTest("a fully random masquerading router shows different ports to different destinations", async (lab) => {
-  const router = lab.topology.addRouter("router", "masquerade-random");
-  const mappings = await mappingsOf(await innerSocket(lab, router.addNode("inner")), await outerSockets(lab));
+  const router = await lab.topology.addKernelRouter("router", "masquerade-random");
+  const mappings = await mappingsOf(await innerSocket(lab, await router.addNode("inner")), await outerSockets(lab));
   assert.ok(mappings.every((mapping) => mapping.startsWith(`${router.publicIp}:`)));
   // Of three ports drawn from thousands two may be the same once in a while, three never.
   assert.ok(new Set(mappings).size > 1, mappings.join(" "));
@@ -18,8 +18,8 @@ labTest("a fully random masquerading router shows different ports to different d
 
 for (const kind of ["masquerade", "masquerade-random"] as const) {
   labTest(`a router of kind ${kind} lets in the address and port that were asked, and no others`, async (lab) => {
-    const router = lab.topology.addRouter("router", kind);
-    await expectOnlyAnswers(await innerSocket(lab, router.addNode("inner")), await outerSockets(lab));
+    const router = await lab.topology.addKernelRouter("router", kind);
+    await expectOnlyAnswers(await innerSocket(lab, await router.addNode("inner")), await outerSockets(lab));
   });
 }
 
@@ -28,8 +28,8 @@ for (const [unasked, effect] of [
   ["drop", "does nothing to"],
 ] as const) {
   labTest(`unasked input that a router is to ${unasked} ${effect} a later datagram from inside`, async (lab) => {
-    const router = lab.topology.addRouter("router", "masquerade", unasked);
-    const inner = await innerSocket(lab, router.addNode("inner"));
+    const router = await lab.topology.addKernelRouter("router", "masquerade", { unasked });
+    const inner = await innerSocket(lab, await router.addNode("inner"));
     const outer = await outerSockets(lab);
     const inThePort = `${router.publicIp}:5000`;
     outer.probe.send("early", outer.asked, inThePort);
@@ -40,8 +40,8 @@ for (const [unasked, effect] of [
 }
 
 labTest("once unasked input has changed a socket's port, every later destination sees the changed one", async (lab) => {
-  const router = lab.topology.addRouter("router", "masquerade", "accept");
-  const inner = await innerSocket(lab, router.addNode("inner"));
+  const router = await lab.topology.addKernelRouter("router", "masquerade", { unasked: "accept" });
+  const inner = await innerSocket(lab, await router.addNode("inner"));
   const outer = await outerSockets(lab);
   outer.probe.send("early", outer.asked, `${router.publicIp}:5000`);
   await roundTrip(lab, router, outer);
@@ -51,8 +51,8 @@ labTest("once unasked input has changed a socket's port, every later destination
 });
 
 labTest("nodes behind one router reach each other by their private addresses, not by the router's", async (lab) => {
-  const router = lab.topology.addRouter("router", "masquerade");
-  const [a, b] = [await innerSocket(lab, router.addNode("a")), await innerSocket(lab, router.addNode("b"))];
+  const router = await lab.topology.addKernelRouter("router", "masquerade");
+  const [a, b] = [await innerSocket(lab, await router.addNode("a")), await innerSocket(lab, await router.addNode("b"))];
   const outer = await outerSockets(lab);
   const mapping = await mappingTowards(outer.asked, a, outer);
   b.probe.send("by the router", b.address, mapping);
@@ -62,8 +62,11 @@ labTest("nodes behind one router reach each other by their private addresses, no
 });
 
 labTest("a cut stops two routers' datagrams to each other, and nothing else, until it is healed", async (lab) => {
-  const [left, right] = [lab.topology.addRouter("left", "masquerade"), lab.topology.addRouter("right", "masquerade")];
-  const [a, b] = [await innerSocket(lab, left.addNode("a")), await innerSocket(lab, right.addNode("b"))];
+  const [left, right] = [
+    await lab.topology.addKernelRouter("left", "masquerade"),
+    await lab.topology.addKernelRouter("right", "masquerade"),
+  ];
+  const [a, b] = [await innerSocket(lab, await left.addNode("a")), await innerSocket(lab, await right.addNode("b"))];
   const outer = await outerSockets(lab);
   const [toA, toB] = [`${left.publicIp}:5000`, `${right.publicIp}:5000`];
   b.probe.send("opens the right hole", b.address, toA);
@@ -71,17 +74,17 @@ labTest("a cut stops two routers' datagrams to each other, and nothing else, unt
   a.probe.send("through both", a.address, toB);
   assert.equal(await b.probe.received("through both", b.address), toA);
 
-  lab.topology.cut(left.publicIp, right.publicIp);
+  await lab.topology.cut(left, right);
   a.probe.send("cut", a.address, toB);
   await mappingTowards(outer.asked, a, outer);
-  lab.topology.heal();
+  await lab.topology.heal(left, right);
   a.probe.send("healed", a.address, toB);
   await b.probe.received("healed", b.address);
   assert.deepEqual(b.probe.texts(), ["through both", "healed"]);
 });
 
 labTest("a stateful firewall lets in the IPv6 address and port that were asked, and no others", async (lab) => {
-  const node = lab.topology.addNode("inner", { families: [6], firewall: true });
+  const node = await lab.topology.addNode("inner", { families: [6], firewall: true });
   const inner = await openSocket(lab, node, `[${ipOf(node, 6)}]:5000`);
   await expectOnlyAnswers(inner, await outerSockets(lab, 6));
 });
@@ -109,10 +112,9 @@ function innerSocket(lab: Lab, node: Parameters<typeof ipOf>[0]): Promise<InnerS
 }
 
 async function outerSockets(lab: Lab, family: 4 | 6 = 4): Promise<OuterSockets> {
-  const node = lab.topology.addNode("outer");
+  const node = await lab.topology.addNode("outer", { twoAddresses: true });
   const ip = ipOf(node, family);
-  const secondIp = `${ip}2`;
-  configureLinks(node.namespace, [`addr add ${secondIp}/${family === 4 ? 24 : "64 nodad"} dev net`]);
+  const secondIp = secondIpOf(node, family);
   const probe = lab.probe(node);
   const open = (at: string, port: number): Promise<string> =>
     probe.open(family === 4 ? `${at}:${port}` : `[${at}]:${port}`);
@@ -125,7 +127,7 @@ async function mappingTowards(target: string, inner: InnerSocket, outer: OuterSo
 }
 
 /** What the outer sockets sent before has reached the router when this has. */
-async function roundTrip(lab: Lab, router: Router, outer: OuterSockets): Promise<void> {
+async function roundTrip(lab: Lab, router: KernelRouter, outer: OuterSockets): Promise<void> {
   const own = await openSocket(lab, router, `${router.publicIp}:6000`);
   own.probe.send("question", own.address, outer.otherPort);
   await outer.probe.received("question", outer.otherPort);

@@ -1,0 +1,115 @@
+/**
+ * UDP over IPv4 (RFC 791) or IPv6 (RFC 8200) in one whole packet at the start of a view: reading, and rewriting as
+ * routers and NATs do, with the checksums mended by what changed (RFC 1624), so that a wrong sum stays wrong.
+ */
+import { type Address, addressFromBytes, ipBytes } from "@fractal-punch/machine";
+
+const udp = 17;
+const udpHeaderBytes = 8;
+const ip4HeaderBytes = 20;
+const ip6HeaderBytes = 40;
+/** More fragments follow, or this is not the first. */
+const fragmentBits = 0x3fff;
+
+/** Where a header has what; checksum offsets of 0 mean that there is none. */
+interface Layout {
+  readonly addressBytes: 4 | 16;
+  readonly source: number;
+  readonly hops: number;
+  readonly ipChecksum: number;
+  readonly udp: number;
+}
+
+const layout4: Layout = { addressBytes: 4, source: 12, hops: 8, ipChecksum: 10, udp: ip4HeaderBytes };
+const layout6: Layout = { addressBytes: 16, source: 8, hops: 7, ipChecksum: 0, udp: ip6HeaderBytes };
+
+/**
+ * How many bytes the headers of a packet of `lengthBytes` take; `undefined` when it is anything but one whole UDP
+ * datagram behind a plain header: options, extension headers and fragments are not read.
+ */
+export function headerLength(packet: DataView, lengthBytes: number): number | undefined {
+  if (lengthBytes < ip4HeaderBytes + udpHeaderBytes) return undefined;
+  const headers = packet.getUint8(0) === 0x45 ? plain4(packet, lengthBytes) : plain6(packet, lengthBytes);
+  if (headers === undefined) return undefined;
+  return packet.getUint16(headers - 4) === lengthBytes - headers + udpHeaderBytes ? headers : undefined;
+}
+
+function plain4(packet: DataView, lengthBytes: number): number | undefined {
+  const isPlain =
+    packet.getUint16(2) === lengthBytes && (packet.getUint16(6) & fragmentBits) === 0 && packet.getUint8(9) === udp;
+  return isPlain ? ip4HeaderBytes + udpHeaderBytes : undefined;
+}
+
+function plain6(packet: DataView, lengthBytes: number): number | undefined {
+  if (lengthBytes < ip6HeaderBytes + udpHeaderBytes || packet.getUint8(0) >> 4 !== 6) return undefined;
+  const isPlain = packet.getUint16(4) === lengthBytes - ip6HeaderBytes && packet.getUint8(6) === udp;
+  return isPlain ? ip6HeaderBytes + udpHeaderBytes : undefined;
+}
+
+/** `undefined` for an IPv4-mapped IPv6 address. */
+export function sourceOf(packet: DataView): Address | undefined {
+  const { source, addressBytes, udp: ports } = layoutOf(packet);
+  return addressAt(packet, source, addressBytes, packet.getUint16(ports));
+}
+
+/** `undefined` for an IPv4-mapped IPv6 address. */
+export function targetOf(packet: DataView): Address | undefined {
+  const { source, addressBytes, udp: ports } = layoutOf(packet);
+  return addressAt(packet, source + addressBytes, addressBytes, packet.getUint16(ports + 2));
+}
+
+/** The time to live (IPv4), or the hop limit (IPv6). */
+export function hopsOf(packet: DataView): number {
+  return packet.getUint8(layoutOf(packet).hops);
+}
+
+/** Puts in other addresses, of the family that the packet has, and another number of hops. */
+export function rewrite(packet: DataView, source: Address, target: Address, hops: number): void {
+  const layout = layoutOf(packet);
+  const { addressBytes, ipChecksum, udp: ports } = layout;
+  const words = addressBytes;
+  const addressesBefore = wordSum(packet, layout.source, words);
+  const portsBefore = wordSum(packet, ports, 2);
+  const hopsBefore = packet.getUint16(8);
+  putIp(packet, layout.source, source);
+  putIp(packet, layout.source + addressBytes, target);
+  packet.setUint16(ports, source.port);
+  packet.setUint16(ports + 2, target.port);
+  packet.setUint8(layout.hops, hops);
+  const addresses = wordSum(packet, layout.source, words);
+  if (ipChecksum !== 0)
+    mend(packet, ipChecksum, addressesBefore + hopsBefore, addresses + packet.getUint16(8), words + 1);
+  const udpChecksum = ports + 6;
+  // Over IPv4 a sum of 0 says that there is none (RFC 768).
+  if (packet.getUint16(udpChecksum) === 0) return;
+  mend(packet, udpChecksum, addressesBefore + portsBefore, addresses + wordSum(packet, ports, 2), words + 2);
+  if (packet.getUint16(udpChecksum) === 0) packet.setUint16(udpChecksum, 0xffff);
+}
+
+function layoutOf(packet: DataView): Layout {
+  return packet.getUint8(0) >> 4 === 4 ? layout4 : layout6;
+}
+
+function addressAt(packet: DataView, offset: number, lengthBytes: 4 | 16, port: number): Address | undefined {
+  if (lengthBytes === 4) return { family: 4, ip: packet.getUint32(offset), port };
+  return addressFromBytes(new Uint8Array(packet.buffer, packet.byteOffset + offset, lengthBytes), port);
+}
+
+function putIp(packet: DataView, offset: number, address: Address): void {
+  if (address.family === 4) return packet.setUint32(offset, address.ip);
+  new Uint8Array(packet.buffer, packet.byteOffset + offset, 16).set(ipBytes(address));
+}
+
+/** Of 16-bit words; at most 18 are summed here, which no 32-bit number is too small for. */
+function wordSum(packet: DataView, offset: number, words: number): number {
+  let sum = 0;
+  for (let i = 0; i < words; i++) sum += packet.getUint16(offset + 2 * i);
+  return sum;
+}
+
+/** RFC 1624's HC' = ~(~HC + ~m + m'), for `words` words m of sum `before` that have the sum `after` now. */
+function mend(packet: DataView, offset: number, before: number, after: number, words: number): void {
+  let sum = 0xffff - packet.getUint16(offset) + (words * 0xffff - before) + after;
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  packet.setUint16(offset, 0xffff - sum);
+}
