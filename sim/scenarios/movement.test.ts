@@ -17,6 +17,22 @@ test("the client's NAT gets another address under a direct session: relayed at o
   assert.deepEqual([...twice(pair.requests), ...twice(pair.replies)], []);
 });
 
+for (const end of ["client", "host"] as const)
+  test(`the ${end} moves to another network, and its system says so: at most half a second is lost, either way`, () => {
+    const pair = new Pair(between(portRestrictedCone, portRestrictedCone)).begin().connected();
+    pair.untilPath("direct");
+    pair.stream(1000, 10);
+    pair.streamBack(1000, 10);
+    pair.pass(2000);
+    pair.move(pair[end], { behind: pair.world.nat("new home", portRestrictedCone, delays[end]) });
+    pair.pass(10_000);
+    assert.deepEqual(pair.paths, ["direct", "direct"]);
+    for (const received of [pair.requests, pair.replies]) {
+      const lost = missing(received, 1000);
+      assert.ok(lost.length <= 50, `${lost.length} lost`);
+    }
+  });
+
 test("the client's NAT gets another address under a relayed session: it goes on within two seconds", () => {
   const { pair, home } = atHome(symmetric, symmetric);
   pair.stream(3000, 10);

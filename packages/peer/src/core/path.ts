@@ -30,6 +30,7 @@ export class Path {
   readonly #waiting: Map<number, number> = new Map();
   #triedUntilMs = -Infinity;
   #buried = false;
+  #doubted = false;
   /** Datagrams that were sent there while nothing proved it. */
   #unprovenSends = 0;
   #gapMs = firstProbeGapMs;
@@ -126,6 +127,7 @@ export class Path {
     this.proven = true;
     this.everProven = true;
     this.#buried = false;
+    this.#doubted = false;
     this.nextProbeAtMs = now + (active ? activeProbeMs : keepaliveMs);
     return true;
   }
@@ -135,8 +137,14 @@ export class Path {
     if (this.standing && this.nextProbeAtMs > now + activeProbeMs) this.nextProbeAtMs = now;
   }
 
+  /** The other end seems to be elsewhere: suspect until it replies to the probe that leaves now. */
+  doubt(now: number): void {
+    this.#doubted = true;
+    this.nextProbeAtMs = now;
+  }
+
   suspect(now: number): boolean {
-    return this.#silentMs(now) > this.#patience(suspectMs);
+    return this.#doubted || this.#silentMs(now) > this.#patience(suspectMs);
   }
 
   dead(now: number): boolean {

@@ -219,6 +219,7 @@ export class Reception {
     if (this.#parts.guests.isOvertaken(guest, arrival.transactionId)) return;
     this.#parts.guests.introduced(guest, arrival.transactionId, arrival.relay, false);
     const relay = guest.session.addRelay(now, arrival.relay, out);
+    guest.session.keeper.paths.direct?.doubt(now);
     guest.session.sendFrameOn(now, relay.route, { kind: "resumed" }, out);
     this.#clientSeen(now, guest, arrival, out);
   }

@@ -318,6 +318,7 @@ export class Session implements Sleeper, PathUser {
     }
     this.sendFrame(now, this.#candidatesFrame(frame.round, true), out);
     if (!rounds.joins(now, frame.round)) return;
+    this.keeper.paths.direct?.doubt(now);
     this.#learnNamed(now, frame, out);
     this.keeper.tryAll(now);
   }
