@@ -8,6 +8,7 @@ import {
   type Outbox,
   type PortId,
   type PortRequest,
+  type SendOptions,
 } from "@fractal-punch/machine";
 import { type Counters, DriverCounters } from "./counters.ts";
 import { IpTexts } from "./ip-texts.ts";
@@ -16,8 +17,8 @@ import { monotonicNow } from "./primitives.ts";
 import { WakeTimer } from "./wake-timer.ts";
 import { WallClock } from "./wall-clock.ts";
 
-/** node:dgram can do none: a TTL set around a send is not the one that the datagram leaves with. */
-export const abilities: Abilities = { ttl: false, dontFragment: false, ecn: false, localAddress: false };
+/** A TTL set around a send of node:dgram is the one that the datagram leaves with, because `Port` sends within the call. */
+export const abilities: Abilities = { ttl: true, dontFragment: false, ecn: false, localAddress: false };
 
 /** How often the clocks are compared when nothing else happens: so soon after sleep a machine knows of it. */
 const clockCheckMs = 1_000;
@@ -149,10 +150,10 @@ export class Driver<Command, Event> {
 
   #outbox(): Outbox<Event> {
     return {
-      send: (port, to, bytes) => this.#send(port, to, bytes),
-      forward: (port, to, head, start) => {
+      send: (port, to, bytes, options) => this.#send(port, to, options, bytes),
+      forward: (port, to, head, start, options) => {
         assert(this.#datagram !== undefined, "forward outside receive");
-        this.#send(port, to, head, this.#datagram.subarray(start));
+        this.#send(port, to, options, head, this.#datagram.subarray(start));
       },
       openPort: (port, request) => this.#openPort(port, request),
       closePort: (port) => this.#closePort(port),
@@ -162,10 +163,10 @@ export class Driver<Command, Event> {
     };
   }
 
-  #send(port: PortId, to: Address, head: Uint8Array, rest?: Uint8Array): void {
+  #send(port: PortId, to: Address, options: SendOptions | undefined, head: Uint8Array, rest?: Uint8Array): void {
     const open = this.#ports.get(port);
     if (open === undefined) this.#counters.drop("port-not-open");
-    else open.send(to, head, rest);
+    else open.send(to, options?.ttl, head, rest);
   }
 
   #openPort(port: PortId, request: PortRequest): void {

@@ -10,6 +10,9 @@ const socketBufferBytes = 1_048_576;
 /** More than any datagram of the protocol; a longer one gets a buffer of its own. */
 const slotBytes = 2_048;
 
+/** What a TTL of a single datagram is set back to: Linux's and macOS's own. */
+const usualTtl = 64;
+
 /** Datagrams that wait in this process, behind a full buffer of the system's: more would only be late. */
 const maxQueued = 256;
 
@@ -41,8 +44,11 @@ export class Port {
     };
   }
 
-  /** Sends `head` and `rest` as one datagram; both belong to the caller again when the call returns. */
-  send(to: Address, head: Uint8Array, rest?: Uint8Array): void {
+  /**
+   * Sends `head` and `rest` as one datagram; both belong to the caller again when the call returns. One that finds the
+   * system's buffer full leaves later, with the usual TTL.
+   */
+  send(to: Address, ttl: number | undefined, head: Uint8Array, rest?: Uint8Array): void {
     const { counters, ipTexts } = this.#context;
     if (to.port === 0) return counters.drop("destination-port-0");
     if (to.family !== this.local.family) return counters.drop("destination-other-family");
@@ -53,7 +59,9 @@ export class Port {
     slot.set(head);
     if (rest !== undefined) slot.set(rest, head.length);
     counters.sent++;
+    if (ttl !== undefined) this.#socket.setTTL(ttl);
     this.#socket.send(slot, 0, length, to.port, ipTexts.text(to), this.#sent);
+    if (ttl !== undefined) this.#socket.setTTL(usualTtl);
     // Now, not before the call: the datagram that finds the system's buffer full is itself queued by reference.
     this.#queued = this.#socket.getSendQueueCount();
     if (this.#queued > 0) this.#slot = new Uint8Array(slotBytes);

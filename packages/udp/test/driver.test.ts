@@ -355,7 +355,7 @@ test("close lets the process end, and so does a driver with no port and nothing 
 
 test("node:dgram promises no ability that it lacks", () => {
   assert.equal(Driver.abilities, abilities);
-  assert.deepEqual(abilities, { ttl: false, dontFragment: false, ecn: false, localAddress: false });
+  assert.deepEqual(abilities, { ttl: true, dontFragment: false, ecn: false, localAddress: false });
 });
 
 type Act = { readonly type: "act"; readonly act: (out: Outbox<TestEvent>, now: number) => void };
