@@ -51,17 +51,23 @@ export const bothMasqueraded: Pair = {
 
 /**
  * A datagram of one side that is at the other's router before that side has sent makes the router give the inner socket
- * another port (lab/test/nat.test.ts).
+ * another port (lab/test/nat.test.ts), towards all whom it has not sent to yet: fresh sockets are needed.
  */
-export const oneAcceptingUnasked: Pair = {
+export const hostAcceptingUnasked: Pair = {
   name: "masquerading NATs, the host's accepts unasked input",
-  path: "either",
+  path: "direct",
   place: (topology, delays) => placeBehindTwo(topology, ["masquerade", "accept"], ["masquerade", "drop"], delays),
+};
+
+export const clientAcceptingUnasked: Pair = {
+  name: "masquerading NATs, the client's accepts unasked input",
+  path: "direct",
+  place: (topology, delays) => placeBehindTwo(topology, ["masquerade", "drop"], ["masquerade", "accept"], delays),
 };
 
 export const bothAcceptingUnasked: Pair = {
   name: "masquerading NATs, both accept unasked input",
-  path: "either",
+  path: "direct",
   place: (topology, delays) => placeBehindTwo(topology, ["masquerade", "accept"], ["masquerade", "accept"], delays),
 };
 
@@ -118,7 +124,8 @@ export const pairs: readonly Pair[] = [
   bothPortRestricted,
   modelPair("both behind restricted cones", "direct", restrictedCone, restrictedCone),
   modelPair("both behind full cones", "direct", fullCone, fullCone),
-  oneAcceptingUnasked,
+  hostAcceptingUnasked,
+  clientAcceptingUnasked,
   bothAcceptingUnasked,
   bothBehindOne,
   {

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ipAddress, linuxMasquerade, Pair, portRestrictedCone, type RouterBehaviour, World } from "@fractal-punch/sim";
+import {
+  ipAddress,
+  linuxHomeRouter,
+  linuxMasquerade,
+  Pair,
+  portRestrictedCone,
+  type RouterBehaviour,
+  World,
+} from "@fractal-punch/sim";
 import { between } from "./places.ts";
 
 /** The server is far from one end: its introduction comes after the other end's first probe (c > h+d, or h > c+d). */
@@ -9,7 +17,9 @@ const near = { delayMs: 10 };
 
 const routers: Record<string, [RouterBehaviour, RouterBehaviour]> = {
   "at the client's NAT": [linuxMasquerade, portRestrictedCone],
+  "at the client's NAT, before a Linux home router": [linuxMasquerade, linuxHomeRouter],
   "at the host's NAT": [portRestrictedCone, linuxMasquerade],
+  "at the host's NAT, before a Linux home router": [linuxHomeRouter, linuxMasquerade],
   "at both NATs": [linuxMasquerade, linuxMasquerade],
 };
 
@@ -22,6 +32,18 @@ for (const [where, [client, host]] of Object.entries(routers)) {
     endsDirect(client, host, "host");
   });
 }
+
+test("a host whose port one client's probe has changed for all later ones is reached directly by the next client, too", () => {
+  const pair = new Pair(between(portRestrictedCone, linuxMasquerade));
+  pair.world.impair(pair.host, pair.server, far);
+  pair.begin().connected();
+  pair.stream(60, 100);
+  pair.pass(4000);
+  pair.world.heal(pair.host, pair.server);
+  const next = pair.connectAnother("next", { behind: portRestrictedCone, delayMs: 20 });
+  pair.pass(4000);
+  assert.deepEqual([pair.clientPath, pathOf(next)], ["direct", "direct"]);
+});
 
 for (const where of ["client", "host"] as const)
   test(`the host's NAT gets another address under a session, and the ${where}'s NAT clashes: direct again in twenty seconds`, () => {
@@ -36,6 +58,12 @@ for (const where of ["client", "host"] as const)
     pair.pass(20_000);
     assert.deepEqual(pair.paths, ["direct", "direct"]);
   });
+
+function pathOf(client: Pair["client"]): string | undefined {
+  let path: string | undefined;
+  for (const { event } of client.events) if (event.type === "path") path = event.path.kind;
+  return path;
+}
 
 function endsDirect(client: RouterBehaviour, host: RouterBehaviour, slow: "client" | "host"): void {
   const pair = new Pair(between(client, host));

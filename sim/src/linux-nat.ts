@@ -1,6 +1,8 @@
 /**
  * Linux's masquerade. Connection tracking keeps one entry for each pair of endpoints and no mapping as such: a socket
- * gets the same outside port everywhere only because, and as long as, its own port is free towards each destination.
+ * gets the same outside port everywhere only because, and as long as, its own port is free towards each destination. A
+ * new entry takes the outside port of the socket's newest one, if that is free there, then the socket's own
+ * (nf_nat_core.c, get_unique_tuple), so that a port changed by a clash is the socket's port from then on.
  */
 import { type Address, type AddressKey, addressKey, withPort } from "@fractal-punch/machine";
 import type { LinuxBehaviour } from "./nat-behaviour.ts";
@@ -80,6 +82,8 @@ export class LinuxNat implements Translator {
   }
 
   #freeOutside(now: number, inside: Address, remote: AddressKey): Address | undefined {
+    const newest = this.#newest(now, inside)?.outside;
+    if (newest !== undefined && this.#isFree(now, newest, remote)) return newest;
     const kept = withPort(this.#address, inside.port);
     if (this.#isFree(now, kept, remote)) return kept;
     const portClass = portClasses.find(([, last]) => inside.port <= last);
@@ -91,6 +95,14 @@ export class LinuxNat implements Translator {
       if (this.#isFree(now, outside, remote)) return outside;
     }
     return undefined;
+  }
+
+  #newest(now: number, inside: Address): Entry | undefined {
+    let newest: Entry | undefined;
+    // A map gives its entries as they were put in.
+    for (const entry of this.#byInside.get(addressKey(inside))?.values() ?? [])
+      if (entry.expiresAtMs > now) newest = entry;
+    return newest;
   }
 
   #isFree(now: number, outside: Address, remote: AddressKey): boolean {

@@ -157,7 +157,25 @@ test("every further probe keeps the clash alive", () => {
   const nat = translator(linuxMasquerade);
   for (const now of [0, 20_000, 40_000]) nat.inbound(now, at("198.51.100.7:5000"), remotes.a1);
   assert.notEqual(outsidePort(nat, inside, remotes.a1, 60_000), 5000);
-  assert.equal(outsidePort(nat, inside, remotes.b1, 60_000), 5000);
+});
+
+test("once unasked input has changed a socket's port on Linux, every later destination sees the changed one", () => {
+  const { nat, changed } = clashed();
+  assert.equal(outsidePort(nat, inside, remotes.a2, 1), changed);
+  assert.equal(outsidePort(nat, inside, remotes.b1, 1), 5000, "known destinations keep theirs");
+});
+
+test("where the changed port is taken, Linux tries the socket's own, and that is then the one for later destinations", () => {
+  const { nat, changed } = clashed();
+  nat.inbound(1, at(`198.51.100.7:${changed}`), remotes.a2);
+  assert.equal(outsidePort(nat, inside, remotes.a2, 1), 5000);
+  assert.equal(outsidePort(nat, inside, remotes.b2, 1), 5000);
+});
+
+test("a changed port is forgotten with the last entry that has it", () => {
+  const { nat } = clashed();
+  assert.equal(outsidePort(nat, inside, remotes.b1, 20_000), 5000);
+  assert.equal(outsidePort(nat, inside, remotes.a2, 30_000), 5000);
 });
 
 test("a NAT that reboots or gets another address has forgotten its mappings", () => {
@@ -179,10 +197,25 @@ test("a NAT that reboots or gets another address has forgotten its mappings", ()
 });
 
 const inside = at("192.168.1.2:5000");
-const remotes = { a1: at("192.0.2.1:1111"), a2: at("192.0.2.1:2222"), b1: at("192.0.2.2:1111") };
+const remotes = {
+  a1: at("192.0.2.1:1111"),
+  a2: at("192.0.2.1:2222"),
+  b1: at("192.0.2.2:1111"),
+  b2: at("192.0.2.2:2222"),
+};
 
 function translator(behaviour: RouterBehaviour): Translator {
   return newTranslator(behaviour, [at("198.51.100.7:0")], new Prng(1));
+}
+
+/** A Linux NAT that has given `inside` another port towards a1, because a1 was there first. */
+function clashed(): { nat: Translator; changed: number } {
+  const nat = translator(linuxMasquerade);
+  assert.equal(outsidePort(nat, inside, remotes.b1), 5000);
+  nat.inbound(0, at("198.51.100.7:5000"), remotes.a1);
+  const changed = outsidePort(nat, inside, remotes.a1);
+  assert.notEqual(changed, 5000);
+  return { nat, changed };
 }
 
 function probe(behaviour: RouterBehaviour): Findings {

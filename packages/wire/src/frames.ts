@@ -4,8 +4,10 @@ import { ByteReader, ByteWriter, concatBytes } from "./bytes.ts";
 import {
   type Candidate,
   type NatProfile,
+  readAddress,
   readCandidates,
   readProfile,
+  writeAddress,
   writeCandidates,
   writeProfile,
 } from "./candidates.ts";
@@ -32,7 +34,8 @@ export type Frame =
   | { readonly kind: "rekey-second"; readonly message: Uint8Array }
   | { readonly kind: "resume"; readonly timeMs: number }
   | { readonly kind: "resumed" }
-  | { readonly kind: "close"; readonly reason: CloseReason };
+  | { readonly kind: "close"; readonly reason: CloseReason }
+  | { readonly kind: "fresh"; readonly attempt: number; readonly answer: boolean; readonly address: Address };
 
 const kinds = [
   "nothing",
@@ -45,6 +48,7 @@ const kinds = [
   "resume",
   "resumed",
   "close",
+  "fresh",
 ] as const satisfies readonly Frame["kind"][];
 
 const dataKindByte = Uint8Array.of(kinds.indexOf("data"));
@@ -85,6 +89,10 @@ export function encodeFrame(frame: Frame): Uint8Array {
     case "close":
       writer.u8(closeReasons.indexOf(frame.reason));
       break;
+    case "fresh":
+      writer.u16(frame.attempt).u8(frame.answer ? 1 : 0);
+      writeAddress(writer, frame.address);
+      break;
   }
   return writer.done();
 }
@@ -117,6 +125,8 @@ function decodeBody(kind: Frame["kind"], reader: ByteReader): Frame | undefined 
       return { kind, timeMs: reader.u64() };
     case "close":
       return { kind, reason: closeReasons[reader.u8()] ?? "done" };
+    case "fresh":
+      return decodeFresh(reader);
   }
 }
 
@@ -144,4 +154,11 @@ function decodeCandidates(reader: ByteReader): Frame | undefined {
   const profile = readProfile(reader);
   const candidates = readCandidates(reader);
   return candidates && { kind: "candidates", round, answer, profile, candidates };
+}
+
+function decodeFresh(reader: ByteReader): Frame | undefined {
+  const attempt = reader.u16();
+  const answer = (reader.u8() & 1) !== 0;
+  const address = readAddress(reader);
+  return address && address.port !== 0 ? { kind: "fresh", attempt, answer, address } : undefined;
 }

@@ -41,10 +41,13 @@ export const ip6: fc.Arbitrary<Address> = fc
 
 export const address: fc.Arbitrary<Address> = fc.oneof(ip4, ip6);
 
+/** One with a port, as peers are told to send to. */
+const target = address.map((drawn) => ({ ...drawn, port: Math.max(drawn.port, 1) }));
+
 const candidate: fc.Arbitrary<Candidate> = fc.record(
   {
     kind: fc.constantFrom("host", "server-reflexive", "peer-reflexive", "mapped", "predicted"),
-    address: address.map((drawn) => ({ ...drawn, port: Math.max(drawn.port, 1) })),
+    address: target,
   },
   { noNullPrototype: true },
 );
@@ -112,6 +115,10 @@ export const frames: { readonly [Kind in Frame["kind"]]: fc.Arbitrary<Frame> } =
   resumed: fc.constant({ kind: "resumed" }),
   close: fc.record(
     { kind: fc.constant("close"), reason: fc.constantFrom("done", "shutting-down", "revoked") },
+    { noNullPrototype: true },
+  ),
+  fresh: fc.record(
+    { kind: fc.constant("fresh"), attempt: u16, answer: fc.boolean(), address: target },
     { noNullPrototype: true },
   ),
 };

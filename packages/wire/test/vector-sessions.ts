@@ -289,6 +289,10 @@ function frameOf(fields: Fields): Frame {
       return { kind, timeMs: fields.number("timeMs") };
     case "close":
       return { kind, reason: word(closeReasons, fields.text("reason")) };
+    case "fresh": {
+      const attempt = { attempt: fields.number("attempt"), answer: fields.flag("answer") };
+      return { kind, ...attempt, address: fields.address("address") };
+    }
     default:
       return assert.fail(kind);
   }
@@ -303,6 +307,7 @@ function readFrame(bytes: Uint8Array): Record<string, Value | undefined> {
   if (frame.kind === "data") values["data"] = hexOf(frame.data);
   if (frame.kind === "rekey-first" || frame.kind === "rekey-second") values["message"] = hexOf(frame.message);
   if (frame.kind === "probe-reply") values["seen"] = addressText(frame.seen);
+  if (frame.kind === "fresh") values["address"] = addressText(frame.address);
   if (frame.kind !== "candidates") return values;
   return { ...values, profile: profileText(frame.profile), candidates: frame.candidates.map(candidateText) };
 }

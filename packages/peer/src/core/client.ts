@@ -23,7 +23,7 @@ import {
 } from "@fractal-punch/wire";
 import { newContext, newTransactionId, type Out, type PeerContext, wakeDue } from "./context.ts";
 import type { ConnectFailure, PeerCommand, PeerEvent, SessionStatus } from "./events.ts";
-import { FreshSockets, type FreshSocketUser } from "./fresh-sockets.ts";
+import { FreshSockets } from "./fresh-sockets.ts";
 import { Inbound } from "./inbound.ts";
 import { Introducing, type IntroducingOwner } from "./introducing.ts";
 import type { KeyPair } from "./noise.ts";
@@ -78,12 +78,8 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
     });
     const identity = { id: clientSession, remoteKey: options.invite.hostKey, clientSide: this };
     this.#session = new Session(this.#context, table, this, identity, 0);
-    const user: FreshSocketUser = {
-      ready: (now, link, attempt, out) => this.#tryFresh(now, link, attempt, out),
-      retired: (port) => this.#session.keeper.paths.drop((route) => route.port === port),
-    };
-    this.#fresh = new FreshSockets(this.#context, user, options.servers.length + 1);
-    const parts = { table, sockets: this.#sockets, fresh: this.#fresh, session: this.#session };
+    this.#fresh = new FreshSockets(this.#context, options.servers.length + 1, 1);
+    const parts = { table, sockets: this.#sockets, session: this.#session };
     this.#introducing = new Introducing(this.#context, this, options, parts);
   }
 
@@ -207,7 +203,7 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
   }
 
   ownCandidates(): readonly Candidate[] {
-    return this.#sockets.candidates(this.#fresh.links());
+    return this.#sockets.candidates();
   }
 
   ownProfile(): NatProfile {
@@ -221,10 +217,8 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
   probeNamed(now: number, session: Session, out: Out): void {
     for (const { kind, address } of session.namedCandidates) {
       if (!mayBeNamed(address) || this.#hostAddresses.some((seen) => sameAddress(seen, address))) continue;
-      for (const link of [...this.#sockets.links, ...this.#fresh.links()]) {
-        if (link.family !== address.family || !link.local) continue;
-        session.keeper.addNamed(now, { kind: "direct", port: link.port, remote: address }, kind);
-      }
+      const link = this.#sockets.ofFamily(address.family);
+      if (link) session.keeper.addNamed(now, { kind: "direct", port: link.port, remote: address }, kind);
     }
     session.settle(now, out);
   }
@@ -243,10 +237,15 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
     out.send(link.port, link.server, encodeReport(this.#context.builder, id, ticket, verdict, signature));
   }
 
-  ended(_now: number, _session: Session, out: Out): void {
+  openFreshSocket(session: Session, family: 4 | 6, out: Out): void {
+    const beside = this.#sockets.ofFamily(family);
+    if (beside) this.#fresh.open(session.fresh, beside, out);
+  }
+
+  ended(_now: number, session: Session, out: Out): void {
     this.#introducing.stop();
+    this.#fresh.closeOf(session.fresh, out);
     this.#sockets.close(out);
-    this.#fresh.close(out);
   }
 
   // ClientSide
@@ -255,8 +254,12 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
     return this.#introducing.knock();
   }
 
+  /** Fresh sockets are of a family that both have; IPv4 first, because that is the one with NATs. */
   directOverdue(now: number, out: Out): void {
-    this.#fresh.open(now, this.#sockets.links, out);
+    const isCommon = (family: 4 | 6): boolean =>
+      this.#sockets.ofFamily(family) !== undefined && this.#hostAddresses.some((each) => each.family === family);
+    const family = ([4, 6] as const).find(isCommon);
+    if (family) this.#session.fresh.begin(now, family, out);
   }
 
   resumed(): void {
@@ -299,23 +302,6 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
       }
     }
     this.#session.settle(now, out);
-  }
-
-  /**
-   * Nothing leaves a fresh socket before the round: a probe that is early at the host's NAT would clash again. Which end
-   * has to be first nobody can tell, so both start together, then the host does, then the client.
-   */
-  #tryFresh(now: number, link: ServerLink, attempt: number, out: Out): void {
-    const { keeper, namedCandidates } = this.#session;
-    const { port, family } = link;
-    for (const remote of this.#hostAddresses) {
-      if (remote.family === family) keeper.addUntried({ kind: "direct", port, remote }, "server-reflexive", false);
-    }
-    for (const { kind, address: remote } of namedCandidates) {
-      if (remote.family === family && mayBeNamed(remote))
-        keeper.addUntried({ kind: "direct", port, remote }, kind, true);
-    }
-    this.#session.beginRound(now, out, [undefined, Infinity, 0][attempt % 3]);
   }
 
   #link(port: PortId): ServerLink | undefined {

@@ -1,91 +1,131 @@
 /**
- * Fresh sockets for the direct path, against the early packet clash: a probe that reached a NAT before its inner peer
- * had sent makes that NAT give the peer another port, as long as probes keep the entry alive. A new socket is a new
- * 5-tuple. At most one is in use; three are tried one behind the other, and later one a minute.
+ * A machine's fresh sockets: each is for the direct path of one session, beside the sockets that register and relay. A
+ * session has one at most, in the place of the one before.
  */
-import type { Address, PortId } from "@fractal-punch/machine";
-import type { Out, PeerContext } from "./context.ts";
+import type { Address, Deadline, PortId } from "@fractal-punch/machine";
+import type { Out, PeerContext, Sleeper } from "./context.ts";
 import { type LinkOwner, ServerLink } from "./server-link.ts";
-import { freshSocketGapMs, maxFreshSockets } from "./timing.ts";
+import { freshSocketLifeMs } from "./timing.ts";
 
 export interface FreshSocketUser {
-  /** The socket is open and its public address is known; `attempt` counts the sockets, from 0. */
-  ready(now: number, link: ServerLink, attempt: number, out: Out): void;
-  /** The socket before it was closed. */
-  retired(port: PortId): void;
+  /** The socket is open, and `mapped` is its public address. */
+  socketReady(now: number, link: ServerLink, mapped: Address, out: Out): void;
+  /** Whether a path over it is proven. */
+  usesSocket(port: PortId): boolean;
+  /** It was closed. */
+  socketClosed(port: PortId): void;
 }
 
 export class FreshSockets {
   readonly #context: PeerContext;
-  readonly #user: FreshSocketUser;
+  readonly #max: number;
+  readonly #sockets = new Map<PortId, FreshSocket>();
   #nextPort: PortId;
-  #tried = 0;
-  /** How many may be tried at the time of the last one. */
-  #allowance = maxFreshSockets;
-  #openedAtMs = 0;
-  #current: ServerLink | undefined;
 
-  constructor(context: PeerContext, user: FreshSocketUser, firstPort: PortId) {
+  /** `max`: how many there may be at once. */
+  constructor(context: PeerContext, firstPort: PortId, max: number) {
     this.#context = context;
-    this.#user = user;
     this.#nextPort = firstPort;
+    this.#max = max;
   }
 
   link(port: PortId): ServerLink | undefined {
-    return this.#current?.port === port ? this.#current : undefined;
+    return this.#sockets.get(port)?.link;
   }
 
-  links(): ServerLink[] {
-    return this.#current?.mapped ? [this.#current] : [];
-  }
-
-  /** Opens one beside the first of `links` that has a public address, unless enough were tried. */
-  open(now: number, links: readonly ServerLink[], out: Out): void {
-    const beside = links.find((link) => link.mapped);
-    const allowance = Math.min(this.#allowance + (now - this.#openedAtMs) / freshSocketGapMs, maxFreshSockets);
-    if (!beside || allowance < 1) return;
-    this.#retire(out);
-    this.#allowance = allowance - 1;
-    this.#openedAtMs = now;
-    const attempt = this.#tried++;
+  /** Opens one beside the socket of `beside`, of the same family, and learns its address from the same server. */
+  open(user: FreshSocketUser, beside: ServerLink, out: Out): void {
+    this.closeOf(user, out);
+    if (this.#sockets.size >= this.#max) return;
     const port = this.#nextPort++;
-    this.#current = new ServerLink(this.#context, ownerOf(this.#user, attempt), port, beside.server);
-    out.openPort(port, { family: beside.family, port: 0 });
+    const { server, family } = beside;
+    const retire = (socket: FreshSocket, through: Out): void => this.#close(socket, through);
+    this.#sockets.set(port, new FreshSocket(this.#context, { user, port, server, retire }));
+    out.openPort(port, { family, port: 0 });
   }
 
   /** True when the port is one of these. */
   opened(now: number, port: PortId, local: Address, out: Out): boolean {
-    const link = this.link(port);
-    if (!link) return false;
-    link.opened(local);
-    link.check(now, out);
-    return true;
+    const socket = this.#sockets.get(port);
+    socket?.opened(now, local, out);
+    return socket !== undefined;
   }
 
   failed(port: PortId): boolean {
-    if (!this.link(port)) return false;
-    this.#current = undefined;
-    return true;
+    return this.#sockets.delete(port);
   }
 
-  close(out: Out): void {
-    this.#retire(out);
+  closeOf(user: FreshSocketUser, out: Out): void {
+    for (const socket of this.#sockets.values()) if (socket.user === user) this.#close(socket, out);
   }
 
-  #retire(out: Out): void {
-    if (!this.#current) return;
-    this.#current.close();
-    out.closePort(this.#current.port);
-    this.#user.retired(this.#current.port);
-    this.#current = undefined;
+  #close(socket: FreshSocket, out: Out): void {
+    const { port } = socket.link;
+    socket.close();
+    this.#sockets.delete(port);
+    out.closePort(port);
+    socket.user.socketClosed(port);
   }
 }
 
-function ownerOf(user: FreshSocketUser, attempt: number): LinkOwner {
-  return {
-    addressKnown: (now, link, out) => user.ready(now, link, attempt, out),
-    addressChanged: (now, link, out) => user.ready(now, link, attempt, out),
-    serverRestarted: () => undefined,
-    serverSilent: () => undefined,
-  };
+interface FreshSocketParts {
+  readonly user: FreshSocketUser;
+  readonly port: PortId;
+  readonly server: Address;
+  /** Has this socket closed. */
+  readonly retire: (socket: FreshSocket, out: Out) => void;
+}
+
+class FreshSocket implements LinkOwner, Sleeper {
+  readonly user: FreshSocketUser;
+  readonly link: ServerLink;
+  readonly #context: PeerContext;
+  readonly #retire: FreshSocketParts["retire"];
+  readonly #deadline: Deadline<Sleeper>;
+
+  constructor(context: PeerContext, { user, port, server, retire }: FreshSocketParts) {
+    this.user = user;
+    this.link = new ServerLink(context, this, port, server);
+    this.#context = context;
+    this.#retire = retire;
+    this.#deadline = context.deadlines.create(this, "fresh-socket");
+  }
+
+  opened(now: number, local: Address, out: Out): void {
+    this.#context.deadlines.set(this.#deadline, now + freshSocketLifeMs);
+    this.link.opened(local);
+    this.link.check(now, out);
+  }
+
+  /** One that no path was proven over is given up; the others are looked at again. */
+  wake(now: number, _reason: string, out: Out): void {
+    if (this.user.usesSocket(this.link.port)) this.#context.deadlines.set(this.#deadline, now + freshSocketLifeMs);
+    else this.#retire(this, out);
+  }
+
+  close(): void {
+    this.link.close();
+    this.#context.deadlines.clear(this.#deadline);
+  }
+
+  // LinkOwner
+
+  addressKnown(now: number, link: ServerLink, out: Out): void {
+    const { mapped } = link;
+    // Its path is kept alive by probes, and nothing else needs the server to reach it.
+    link.close();
+    if (mapped) this.user.socketReady(now, link, mapped, out);
+  }
+
+  addressChanged(): void {
+    // The server is asked once.
+  }
+
+  serverRestarted(): void {
+    // The registered sockets notice.
+  }
+
+  serverSilent(_now: number, _link: ServerLink, out: Out): void {
+    this.#retire(this, out);
+  }
 }

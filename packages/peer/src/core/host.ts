@@ -24,6 +24,7 @@ import {
 } from "@fractal-punch/wire";
 import { newContext, newTransactionId, type Out, type PeerContext, wakeDue } from "./context.ts";
 import type { PeerCommand, PeerEvent, SessionStatus } from "./events.ts";
+import { FreshSockets } from "./fresh-sockets.ts";
 import type { IssuedInvite } from "./greeting.ts";
 import { Guests } from "./guests.ts";
 import { Inbound } from "./inbound.ts";
@@ -36,6 +37,7 @@ import type { LinkOwner, ServerLink } from "./server-link.ts";
 import type { Session, SessionOwner } from "./session.ts";
 import { SessionTable } from "./session-table.ts";
 import { Sockets } from "./sockets.ts";
+import { maxHostFreshSockets } from "./timing.ts";
 import { verdictBytes } from "./verdict.ts";
 
 export interface HostOptions {
@@ -63,6 +65,7 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
   readonly #identity: HostIdentity;
   readonly #inbound: Inbound;
   readonly #sockets = new Sockets();
+  readonly #fresh: FreshSockets;
   readonly #registrations = new Map<PortId, Registration>();
   readonly #guests = new Guests();
   readonly #reception: Reception;
@@ -72,6 +75,7 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
     this.#options = options;
     this.#context = newContext(options.primitives, options.random);
     this.#identity = new HostIdentity(this.#context, options.keyPair, options.ticket);
+    this.#fresh = new FreshSockets(this.#context, options.servers.length + 1, maxHostFreshSockets);
     const table = new SessionTable(options.random);
     const { earlyData, invites } = options;
     const parts = { table, sockets: this.#sockets, guests: this.#guests, owner: this, earlyData };
@@ -83,7 +87,7 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
   }
 
   receive(now: number, port: PortId, from: Address, bytes: Uint8Array, _info: DatagramInfo, out: Out): void {
-    this.#inbound.receive(now, port, this.#sockets.link(port), from, bytes, out);
+    this.#inbound.receive(now, port, this.#link(port), from, bytes, out);
   }
 
   wake(now: number, out: Out): void {
@@ -104,9 +108,11 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
         this.#sockets.open(this.#context, this, this.#options.servers, out);
         return;
       case "port-opened":
+        if (this.#fresh.opened(now, command.port, command.local, out)) return;
         this.#portOpened(now, command.port, command.local, out);
         return;
       case "port-failed":
+        if (this.#fresh.failed(command.port)) return;
         this.#sockets.failed(command.port);
         if (this.#sockets.links.length === 0) this.unreachable(now, out);
         return;
@@ -196,7 +202,7 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
   }
 
   localAddress(route: Route): Address | undefined {
-    return this.#sockets.localAddress(route);
+    return this.#sockets.localAddress(route, this.#link(route.port));
   }
 
   probeNamed(now: number, session: Session, out: Out): void {
@@ -226,7 +232,13 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
     out.send(link.port, link.server, encodeReport(this.#context.builder, id, from, verdict, signature));
   }
 
-  ended(_now: number, session: Session): void {
+  openFreshSocket(session: Session, family: 4 | 6, out: Out): void {
+    const beside = this.#sockets.ofFamily(family);
+    if (beside) this.#fresh.open(session.fresh, beside, out);
+  }
+
+  ended(_now: number, session: Session, out: Out): void {
+    this.#fresh.closeOf(session.fresh, out);
     this.#guests.remove(session);
   }
 
@@ -266,6 +278,10 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
       const invite = this.#reception.findInvite(inviteId);
       if (!invite || invite.revoked) session.close(now, "revoked", out);
     }
+  }
+
+  #link(port: PortId): ServerLink | undefined {
+    return this.#sockets.link(port) ?? this.#fresh.link(port);
   }
 
   #receiveStun(now: number, link: ServerLink, message: StunMessage, out: Out): void {

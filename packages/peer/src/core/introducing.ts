@@ -15,7 +15,6 @@ import {
 import { Connecting, type ConnectingOwner } from "./connecting.ts";
 import type { Out, PeerContext, Sleeper } from "./context.ts";
 import type { ConnectFailure } from "./events.ts";
-import type { FreshSockets } from "./fresh-sockets.ts";
 import type { KeyPair } from "./noise.ts";
 import { type HostInvite, Opening } from "./opening.ts";
 import type { Route } from "./route.ts";
@@ -54,7 +53,6 @@ export class Introducing implements ConnectingOwner, Sleeper {
   readonly #owner: IntroducingOwner;
   readonly #table: SessionTable;
   readonly #sockets: Sockets;
-  readonly #fresh: FreshSockets;
   readonly #session: Session;
   #opening: Opening | undefined;
   #openedAtMs = -Infinity;
@@ -67,14 +65,13 @@ export class Introducing implements ConnectingOwner, Sleeper {
     context: PeerContext,
     owner: IntroducingOwner,
     options: IntroducingOptions,
-    parts: { table: SessionTable; sockets: Sockets; fresh: FreshSockets; session: Session },
+    parts: { table: SessionTable; sockets: Sockets; session: Session },
   ) {
     this.#context = context;
     this.#owner = owner;
     this.#options = options;
     this.#table = parts.table;
     this.#sockets = parts.sockets;
-    this.#fresh = parts.fresh;
     this.#session = parts.session;
     this.#retry = context.deadlines.create(this, "introduce");
   }
@@ -181,7 +178,7 @@ export class Introducing implements ConnectingOwner, Sleeper {
       index: this.#table.newIndex(),
       timeMs: this.#context.clock.serverMs(now),
       profile: this.#sockets.profile(),
-      candidates: this.#sockets.candidates(this.#fresh.links()),
+      candidates: this.#sockets.candidates(),
       earlyData: fits ? earlyData : undefined,
       continues: this.#session.keys.current?.remoteIndex,
     });

@@ -88,7 +88,7 @@ export class PathKeeper {
     return path;
   }
 
-  /** An address that the peer named. It gets a few probes in each round, and nothing else until it answers. */
+  /** An address that the peer named, tried from `now` on. It gets a few probes in each round, and nothing else until it answers. */
   addNamed(now: number, route: Route, candidate: CandidateKind): void {
     this.#direct(route, candidate, unprovenAllowance, true).tryAt(now);
   }
@@ -118,20 +118,15 @@ export class PathKeeper {
     this.firstDirectAtMs ??= now;
   }
 
-  /** A way that is tried from the next round on; `named` by the peer only, or seen. */
-  addUntried(route: Route, candidate: CandidateKind, named: boolean): void {
-    this.#direct(route, candidate, named ? unprovenAllowance : Infinity, named);
-  }
-
   /** Asks `directOverdue` of the user unless something comes directly from now until 300 ms after `fromMs`. */
   expectDirect(now: number, fromMs: number = now): void {
     this.#expectedSinceMs = now;
     this.#overdueAtMs = fromMs + freshSocketAfterMs;
   }
 
-  /** The other end starts to probe when our candidates arrive, half a round trip from now; so do we, if not told else. */
-  beginRound(now: number, probeAfterMs: number = (this.paths.relay?.rttMs ?? Infinity) / 2): void {
-    this.rounds.begin(now, probeAfterMs);
+  /** The other end starts to probe when our candidates arrive, half a round trip from now; so do we. */
+  beginRound(now: number): void {
+    this.rounds.begin(now, (this.paths.relay?.rttMs ?? Infinity) / 2);
     if (this.#role === "client" && !this.paths.direct) this.expectDirect(now, now + (this.paths.relay?.rttMs ?? 0));
   }
 
@@ -161,7 +156,7 @@ export class PathKeeper {
   wake(now: number, out: Out): void {
     this.#judge(now, out);
     if (this.rounds.takeScheduled(now, now - this.#lastDataAtMs)) this.beginRound(now);
-    if (this.rounds.takeRepeat(now)) this.#user.sendCandidates(now, this.rounds.round, out);
+    if (this.rounds.takeRepeat(now, this.paths.relay?.rttMs)) this.#user.sendCandidates(now, this.rounds.round, out);
     if (this.rounds.takeProbing(now)) this.tryAll(now);
     for (const path of this.paths.all) if (path.nextProbeAtMs <= now) this.#probe(now, path, out);
     if (now >= this.#overdueAtMs) this.#checkOverdue(now, out);
@@ -210,7 +205,7 @@ export class PathKeeper {
     this.#overdueAtMs = Infinity;
     const { relay } = this.paths;
     if (relay?.standing && relay.rttMs === undefined) {
-      // Whoever tries again then has to do it when the other end does, so the relayed round trip has to be known.
+      // Over a line that slow nothing is overdue yet.
       this.#overdueAtMs = now + freshSocketAfterMs;
       return;
     }

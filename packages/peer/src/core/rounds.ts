@@ -3,38 +3,33 @@
  * far as they can. The client holds them on a schedule while there is no direct path; either end holds one when its
  * addresses change.
  */
+import { Repeats } from "./repeats.ts";
 import { activeMs, firstRoundGapMs, idleRoundGapMs, longestRoundGapMs, maxRounds, roundGapMs } from "./timing.ts";
-
-const repeatMs = 250;
-const maxRepeats = 4;
+import { TokenBucket } from "./token-bucket.ts";
 
 export class Rounds {
   /** The number of the round that is going on, or was last. */
   round = 0;
   #nextAtMs = Infinity;
   #gapMs = firstRoundGapMs;
-  #repeatAtMs = Infinity;
-  #repeatsLeft = 0;
+  readonly #repeats = new Repeats();
   #probeAtMs = Infinity;
   #probing = false;
   /** The round whose answer was taken. */
   #takenRound = 0;
   /** The other end's round that was joined last; its repeats start nothing. */
   #joinedRound: number | undefined;
-  /** How many of the other end's rounds could be joined at the time of the last one. */
-  #joinable = maxRounds;
-  #joinedAtMs = 0;
+  readonly #joinable = new TokenBucket(maxRounds, roundGapMs);
 
   /** When something is due. */
   get dueAtMs(): number {
-    return Math.min(this.#nextAtMs, this.#repeatAtMs, this.#probeAtMs);
+    return Math.min(this.#nextAtMs, this.#repeats.dueAtMs, this.#probeAtMs);
   }
 
   /** Holds a round now, and starts probing `probeAfterMs` from now; `Infinity`: when the other end has answered. */
   begin(now: number, probeAfterMs: number): void {
     this.round = (this.round + 1) % 65_536;
-    this.#repeatAtMs = now;
-    this.#repeatsLeft = maxRepeats;
+    this.#repeats.start(now);
     this.#probing = false;
     this.#probeAtMs = now + probeAfterMs;
   }
@@ -63,11 +58,8 @@ export class Rounds {
   }
 
   /** Says whether the candidates are to be sent (again) now. */
-  takeRepeat(now: number): boolean {
-    if (now < this.#repeatAtMs) return false;
-    this.#repeatsLeft--;
-    this.#repeatAtMs = this.#repeatsLeft > 0 ? now + repeatMs : Infinity;
-    return true;
+  takeRepeat(now: number, rttMs: number | undefined): boolean {
+    return this.#repeats.take(now, rttMs);
   }
 
   /** Says whether to start probing now. */
@@ -81,7 +73,7 @@ export class Rounds {
   /** The other end's candidates came for this round; true when probing has not begun yet. */
   answered(round: number): boolean {
     if (round !== this.round) return false;
-    this.#repeatAtMs = Infinity;
+    this.#repeats.stop();
     this.#probeAtMs = Infinity;
     const begin = !this.#probing;
     this.#probing = true;
@@ -100,11 +92,8 @@ export class Rounds {
    * send to addresses that need not be its own.
    */
   joins(now: number, round: number): boolean {
-    const joinable = Math.min(this.#joinable + (now - this.#joinedAtMs) / roundGapMs, maxRounds);
-    if (round === this.#joinedRound || joinable < 1) return false;
+    if (round === this.#joinedRound || !this.#joinable.take(now)) return false;
     this.#joinedRound = round;
-    this.#joinable = joinable - 1;
-    this.#joinedAtMs = now;
     return true;
   }
 }

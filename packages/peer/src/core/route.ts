@@ -1,5 +1,5 @@
 /** How a datagram gets to the other peer: straight, or over a channel of the server. */
-import { type Address, type PortId, sameAddress } from "@fractal-punch/machine";
+import { type Address, type PortId, type SendOptions, sameAddress } from "@fractal-punch/machine";
 import { channelHeaderBytes, writeChannelHeader } from "@fractal-punch/wire";
 import type { Out } from "./context.ts";
 
@@ -25,13 +25,13 @@ export function sameRoute(a: Route, b: Route): boolean {
 }
 
 /** Sends `packet` from byte 4 on; the four bytes before are room for the channel's header. */
-export function sendOn(route: Route, packet: Uint8Array, out: Out): void {
+export function sendOn(route: Route, packet: Uint8Array, out: Out, options?: SendOptions): void {
   if (route.kind === "direct") {
-    out.send(route.port, route.remote, packet.subarray(channelHeaderBytes));
+    out.send(route.port, route.remote, packet.subarray(channelHeaderBytes), options);
     return;
   }
   writeChannelHeader(packet, route.channel, packet.length - channelHeaderBytes);
-  out.send(route.port, route.remote, packet);
+  out.send(route.port, route.remote, packet, options);
 }
 
 /** The packet behind room for a channel's header. */

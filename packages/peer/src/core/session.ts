@@ -17,6 +17,7 @@ import {
 } from "@fractal-punch/wire";
 import type { Out, PeerContext, Sleeper } from "./context.ts";
 import type { PathStatus, SessionStatus } from "./events.ts";
+import { FreshRound, type FreshRoundUser } from "./fresh-round.ts";
 import { KeyRing } from "./key-ring.ts";
 import type { KeyPair } from "./noise.ts";
 import type { Path } from "./path.ts";
@@ -38,6 +39,8 @@ export interface SessionOwner {
   probeNamed(now: number, session: Session, out: Out): void;
   /** There is no relayed path that works, or the keys are too old. */
   relayLost(now: number, out: Out): void;
+  /** Opens a fresh socket for the direct path of this session, if that can be. */
+  openFreshSocket(session: Session, family: 4 | 6, out: Out): void;
   /** The verdict is another one. */
   verdictChanged(now: number, session: Session, out: Out): void;
   ended(now: number, session: Session, out: Out): void;
@@ -61,12 +64,13 @@ export interface SessionOptions {
   readonly clientSide?: ClientSide;
 }
 
-export class Session implements Sleeper, PathUser {
+export class Session implements Sleeper, PathUser, FreshRoundUser {
   readonly id: number;
   readonly role: Role;
   readonly remoteKey: Uint8Array;
   readonly keeper: PathKeeper;
   readonly keys: KeyRing;
+  readonly fresh: FreshRound;
   remoteProfile: NatProfile = unknownProfile;
   /** The other end's candidates, as it named them last. */
   namedCandidates: readonly Candidate[] = [];
@@ -89,6 +93,7 @@ export class Session implements Sleeper, PathUser {
     this.remoteKey = options.remoteKey;
     this.keeper = new PathKeeper(this, this.role, now);
     this.keys = new KeyRing(context, table, this, owner.ownKeys);
+    this.fresh = new FreshRound(this);
     this.startedAtMs = now;
     this.#lastHeardAtMs = now;
     this.#deadline = context.deadlines.create(this, "session");
@@ -137,9 +142,9 @@ export class Session implements Sleeper, PathUser {
     return path;
   }
 
-  /** Holds a round now: our candidates go out, and all direct paths are tried, `probeAfterMs` from now if that is given. */
-  beginRound(now: number, out: Out, probeAfterMs?: number): void {
-    this.keeper.beginRound(now, probeAfterMs);
+  /** Holds a round now: our candidates go out, and all direct paths are tried. */
+  beginRound(now: number, out: Out): void {
+    this.keeper.beginRound(now);
     this.settle(now, out);
   }
 
@@ -196,6 +201,7 @@ export class Session implements Sleeper, PathUser {
       return;
     }
     this.keeper.wake(now, out);
+    this.fresh.wake(now, out);
     const expired = this.keys.wake(now, (frame) => this.sendFrame(now, frame, out));
     if (expired) this.relayLost(now, out);
     this.settle(now, out);
@@ -216,7 +222,7 @@ export class Session implements Sleeper, PathUser {
       this.reason = reason;
       this.#owner.verdictChanged(now, this, out);
     }
-    const dueAt = Math.min(this.#lastHeardAtMs + forgetMs, this.keys.dueAtMs, this.keeper.dueAtMs);
+    const dueAt = Math.min(this.#lastHeardAtMs + forgetMs, this.keys.dueAtMs, this.keeper.dueAtMs, this.fresh.dueAtMs);
     this.#context.deadlines.set(this.#deadline, Math.max(dueAt, now));
   }
 
@@ -240,6 +246,18 @@ export class Session implements Sleeper, PathUser {
 
   directOverdue(now: number, out: Out): void {
     this.#clientSide?.directOverdue(now, out);
+  }
+
+  // FreshRoundUser
+
+  openFreshSocket(family: 4 | 6, out: Out): void {
+    this.#owner.openFreshSocket(this, family, out);
+  }
+
+  sendOpener(now: number, route: Route, ttl: number, out: Out): void {
+    const packet = this.#sealed(now, { kind: "nothing" });
+    const path = this.keeper.paths.find(route);
+    if (packet && path?.spend()) sendOn(route, packet, out, { ttl });
   }
 
   get #pathStatus(): PathStatus | undefined {
@@ -293,6 +311,9 @@ export class Session implements Sleeper, PathUser {
         return;
       case "candidates":
         this.#receiveCandidates(now, frame, out);
+        return;
+      case "fresh":
+        this.fresh.receive(now, frame, out);
         return;
       case "rekey-first":
       case "rekey-second":

@@ -52,9 +52,8 @@ export class Sockets {
     return this.links.find((link) => link.family === family && link.local);
   }
 
-  /** `further`: sockets beside these that candidates are to be made of, first. */
-  candidates(further: readonly ServerLink[] = []): Candidate[] {
-    return this.own.candidates([...further, ...this.links]);
+  candidates(): Candidate[] {
+    return this.own.candidates(this.links);
   }
 
   profile(): NatProfile {

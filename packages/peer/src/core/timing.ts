@@ -28,11 +28,19 @@ export const firstRoundGapMs = 2000;
 export const longestRoundGapMs = 10_000;
 export const idleRoundGapMs = 60_000;
 
-/** No direct answer by then, although the relayed one came: the client tries a fresh socket (the early packet clash). */
+/** Candidates go out again after this, or 1.5 round trips, doubled each time. */
+export const firstRepeatMs = 250;
+export const maxSends = 4;
+
+/** No direct answer by then, although the relayed one came: both ends try fresh sockets (the early packet clash). */
 export const freshSocketAfterMs = 300;
 export const maxFreshSockets = 3;
-/** After so long one more may be tried. */
+/** After so long once more. */
 export const freshSocketGapMs = 60_000;
+/** One without a proven path is closed after this. */
+export const freshSocketLifeMs = 60_000;
+/** Of all sessions of a host together; beyond them sessions whose packets clashed stay relayed. */
+export const maxHostFreshSockets = 256;
 
 export const rekeyMs = 120_000;
 export const rekeyRepeatMs = 1000;

@@ -80,6 +80,7 @@ function setUp(): {
     localAddress: () => undefined,
     probeNamed: () => undefined,
     relayLost: () => undefined,
+    openFreshSocket: () => undefined,
     verdictChanged: () => undefined,
     ended: () => undefined,
   };

@@ -35,6 +35,7 @@ function hostAndClient(): {
     localAddress: () => undefined,
     probeNamed: () => undefined,
     relayLost: () => undefined,
+    openFreshSocket: () => undefined,
     verdictChanged: () => undefined,
     ended: () => undefined,
   };

@@ -2,21 +2,25 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Rounds } from "../../dist/core/rounds.js";
 
-test("the candidates of a round go out at once, and three times more as long as no answer comes", () => {
-  const rounds = new Rounds();
-  rounds.begin(1000, Infinity);
-  assert.deepEqual(
-    times(rounds, (now) => rounds.takeRepeat(now)),
-    [1000, 1250, 1500, 1750],
-  );
-});
+for (const [line, rttMs, expected] of [
+  ["", undefined, [1000, 1250, 1750, 2750]],
+  [", and later over a slow line", 400, [1000, 1600, 2800, 5200]],
+] as const)
+  test(`the candidates of a round go out at once, and three times more as long as no answer comes${line}`, () => {
+    const rounds = new Rounds();
+    rounds.begin(1000, Infinity);
+    assert.deepEqual(
+      times(rounds, (now) => rounds.takeRepeat(now, rttMs)),
+      expected,
+    );
+  });
 
 test("the answer to the round ends its repeats, that to an earlier round does not", () => {
   const rounds = new Rounds();
   rounds.begin(0, Infinity);
   rounds.begin(1000, Infinity);
   assert.equal(rounds.round, 2);
-  assert(rounds.takeRepeat(1000));
+  assert(rounds.takeRepeat(1000, undefined));
   assert.equal(rounds.answered(1), false);
   assert.equal(rounds.dueAtMs, 1250);
   assert.equal(rounds.answered(2), true);
