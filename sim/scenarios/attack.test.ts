@@ -54,6 +54,19 @@ test("an attacker who copies each datagram of the introduction at once, from els
   assert.ok(fromPeers.length <= 3, `${fromPeers.length} datagrams`);
 });
 
+test("whoever gets a copy of the first Connect to the server before the client does holds it up for three seconds", () => {
+  const { pair, attacker } = attacked();
+  const start = pair.world.now;
+  pair.connect();
+  const [connect] = attacker.captured.filter(({ from, bytes }) => from === "client" && bytes.length === 1200);
+  assert.ok(connect);
+  attacker.replay(victim, connect);
+  pair.world.runUntil(() => pair.clientEvents("connected").length > 0, start + 3000);
+  pair.pass(1000);
+  assert.deepEqual(pair.paths, ["direct", "direct"]);
+  assert.equal(pair.hostEvents("session").length, 1);
+});
+
 for (const path of ["direct", "relayed"] as const) {
   test(`a flood of random bytes from all addresses there are leaves a ${path} session undisturbed`, () => {
     const { pair, attacker } = attacked();

@@ -21,7 +21,7 @@ import {
 import { newTransactionId, type Out, type PeerContext, type Sleeper } from "./context.ts";
 import type { ConnectFailure } from "./events.ts";
 import type { ServerLink } from "./server-link.ts";
-import { connectPatienceMs, longestConnectTimeoutMs, longestTimeoutMs } from "./timing.ts";
+import { connectPatienceMs, longestConnectTimeoutMs, longestTimeoutMs, silentConnectMs } from "./timing.ts";
 
 export interface ConnectingOwner {
   /** What to bring to the host; `attempt` counts the sends, from 0. */
@@ -69,7 +69,10 @@ export class Connecting implements Sleeper {
   readonly #owner: ConnectingOwner;
   readonly #ticket: Ticket;
   readonly #key: Uint8Array;
-  readonly #id: Uint8Array;
+  #id: Uint8Array;
+  #idAtMs: number;
+  /** Whether the server has answered to this id. */
+  #heard = false;
   readonly #deadline: Deadline<Sleeper>;
   readonly #legs: Leg[];
   readonly #startedAtMs: number;
@@ -93,6 +96,7 @@ export class Connecting implements Sleeper {
     this.#id = newTransactionId(context);
     this.#deadline = context.deadlines.create(this, "connect");
     this.#startedAtMs = now;
+    this.#idAtMs = now;
     this.#patienceMs = patienceMs;
     this.#legs = links.map((link) => ({
       link,
@@ -140,6 +144,7 @@ export class Connecting implements Sleeper {
     if (!equalBytes(message.transactionId, this.#id)) return false;
     const leg = this.#legs.find((each) => each.link === link);
     if (!leg) return false;
+    this.#heard = true;
     if (leg.sends === 1) link.learnRtt(now - leg.sentAtMs);
     if (message.messageClass === MessageClass.success) this.#succeeded(now, leg, message, out);
     if (message.messageClass === MessageClass.error) this.#refused(now, leg, message, out);
@@ -217,11 +222,19 @@ export class Connecting implements Sleeper {
       this.#sendNonce(now, leg, out);
       return;
     }
+    this.#renewId(now);
     const approach = this.#owner.approach(now, this.#hostAnswered ? 0 : leg.sends);
     if (approach) this.#encodeAndSend(now, leg, approach, out);
     leg.sends++;
     leg.sentAtMs = now;
     this.#repeatLater(now, leg);
+  }
+
+  /** To the server all that comes from another address under the same id is a replay: a copy, or a NAT that changed its mind. */
+  #renewId(now: number): void {
+    if (this.#heard || now - this.#idAtMs < silentConnectMs) return;
+    this.#id = newTransactionId(this.#context);
+    this.#idAtMs = now;
   }
 
   /** Returns the nonce, if there is one to return and the server has not taken it yet. */

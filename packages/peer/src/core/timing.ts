@@ -5,6 +5,8 @@ export const firstTimeoutMs = 75;
 export const longestTimeoutMs = 2000;
 /** Of a first Connect: somebody waits for it, and six links have to be lucky at once before its answer is here. */
 export const longestConnectTimeoutMs = 400;
+/** A Connect that the server has not answered by then is asked under another transaction id. */
+export const silentConnectMs = 2500;
 
 /** A server or a host that has not answered a client by then is not there. */
 export const connectPatienceMs = 10_000;

@@ -33,12 +33,21 @@ test("a Connect that nothing answers is repeated after 75 ms, doubling up to 400
 test("all repeats have one transaction id and one first message, and 1,200 bytes", () => {
   const trio = new Trio();
   trio.connect();
-  trio.net.run(3000);
+  trio.net.run(2400);
   const messages = connects(trio.net).map(({ bytes }) => load(bytes));
   assert(messages.length > 3);
   assert.equal(new Set(messages.map(({ transactionId }) => hex(transactionId))).size, 1);
   assert.equal(new Set(messages.map((message) => hex(message.value(Attribute.firstMessage)))).size, 1);
   for (const { bytes } of messages) assert.equal(bytes.length, 1200);
+});
+
+test("what the server has not answered for 2.5 s goes on under another transaction id, with the same first message", () => {
+  const trio = new Trio();
+  trio.connect();
+  trio.net.run(3000);
+  const messages = connects(trio.net).map(({ bytes }) => load(bytes));
+  assert.equal(new Set(messages.map(({ transactionId }) => hex(transactionId))).size, 2);
+  assert.equal(new Set(messages.map((message) => hex(message.value(Attribute.firstMessage)))).size, 1);
 });
 
 test("where the server has both families, one Connect goes out on each under one transaction id", () => {
