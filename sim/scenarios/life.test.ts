@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { clientSession } from "@fractal-punch/peer/core";
 import { Pair, portRestrictedCone, type RouterBehaviour, symmetric } from "@fractal-punch/sim";
 import { between, missing, twice } from "./places.ts";
 
@@ -70,6 +71,19 @@ test("a session is forgotten ten minutes after its last authentic packet, and le
   assert.equal(pair.serverSizes?.channels, 0);
   assert.equal(pair.serverSizes?.introductions, 0);
   assert.equal(pair.serverSizes?.tuples, 1, "the host's own registration");
+});
+
+test("a client that closes just after its host came back, its relay still given up, is heard", () => {
+  const pair = settled(symmetric);
+  pair.stream(1000, 100);
+  pair.world.cut(pair.host, pair.server);
+  pair.pass(2500);
+  pair.world.heal(pair.host, pair.server);
+  const received = pair.requests.length;
+  pair.world.runUntil(() => pair.requests.length > received);
+  pair.client.command({ type: "close", session: clientSession, reason: "done" });
+  pair.pass(1000);
+  assert.equal(pair.hostEvents("closed").length, 1);
 });
 
 test("a client whose host has vanished says so after ten minutes, and wakes no more", () => {

@@ -187,11 +187,12 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
     if (packet) sendOn(route, packet, out);
   }
 
-  /** Says goodbye over every path that stands, and is gone. */
+  /** Says goodbye over every path that stands or that a datagram would take, and is gone. */
   close(now: number, reason: CloseReason, out: Out): void {
     if (this.closed) return;
-    const standing = this.keeper.paths.all.filter((path) => path.standing);
-    this.keeper.send(this.#sealed(now, { kind: "close", reason }), standing, out);
+    const { paths } = this.keeper;
+    const ways = new Set([...paths.all.filter(({ standing }) => standing), ...paths.forDatagram(now, true)]);
+    this.keeper.send(this.#sealed(now, { kind: "close", reason }), [...ways], out);
     this.#end(now, reason, false, out);
   }
 
