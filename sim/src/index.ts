@@ -12,6 +12,6 @@ export * from "./pair.ts";
 export * from "./port-pool.ts";
 export * from "./socket-table.ts";
 export * from "./stack.ts";
-export { runSeed } from "./swarm.ts";
+export { runSeed } from "./swarm/run-seed.ts";
 export * from "./translator.ts";
 export * from "./world.ts";

@@ -1,6 +1,6 @@
 /** `npm run sim -- --seeds A-B`: runs the worlds of these seeds, and prints what is wrong with any. */
 import { parseArgs } from "node:util";
-import { runSeed } from "./swarm.ts";
+import { runSeed } from "./swarm/run-seed.ts";
 
 const usage = "usage: npm run sim -- --seeds 1-1000, or --seed 7";
 
@@ -8,10 +8,10 @@ const { from, to } = seedsOf(process.argv.slice(2));
 const startedAt = performance.now();
 let faults = 0;
 for (let seed = from; seed <= to; seed++) {
-  const fault = runSeed(seed);
+  const { fault, world } = runSeed(seed);
   if (fault === undefined) continue;
   faults++;
-  process.stdout.write(`seed ${seed}: ${fault}\n`);
+  process.stdout.write(`seed ${seed}: ${fault} (${world})\n`);
 }
 const count = to - from + 1;
 const seconds = (performance.now() - startedAt) / 1000;

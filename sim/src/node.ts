@@ -85,6 +85,11 @@ export class Node<Command, Event> implements Host, Happening {
     return this.#stack.interfaces;
   }
 
+  /** How many sockets are open. */
+  get openPorts(): number {
+    return this.#stack.openPorts;
+  }
+
   /** The addresses of the interfaces that are up, with port 0: what the operating system would list. */
   get addresses(): Address[] {
     return this.interfaces.filter(({ isUp }) => isUp).map(({ address }) => address);

@@ -67,6 +67,13 @@ export class Prng implements Random {
     return probability > 0 && this.unit() < probability;
   }
 
+  /** One of them; throws when there are none. */
+  pick<Item>(items: readonly Item[]): Item {
+    const item = items[this.below(items.length)];
+    if (item === undefined) throw new RangeError("nothing to pick from");
+    return item;
+  }
+
   fill(bytes: Uint8Array): void {
     for (let i = 0; i < bytes.length; i += 4) {
       const word = this.u32();

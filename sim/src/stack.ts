@@ -50,6 +50,10 @@ export class Stack {
     return this.#interfaces;
   }
 
+  get openPorts(): number {
+    return this.#sockets.size;
+  }
+
   /** Other interfaces at another place; sockets stay. */
   move(place: Place): void {
     for (const one of this.#interfaces) one.remove();

@@ -89,7 +89,7 @@ function opener(sodium: Sodium): PeerPrimitives["open"] {
   };
 }
 
-/** RFC 2104 over libsodium's SHA-256, which takes half the time of Node's Hmac. */
+/** RFC 2104 over libsodium's SHA-256: unlike Node's Hmac it leaves no object behind for each message. */
 function hmac(sodium: Sodium): PeerPrimitives["hmacSha256"] {
   const outer = new Uint8Array(blockBytes + shaBytes);
   const digest = outer.subarray(blockBytes);

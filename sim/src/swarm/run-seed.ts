@@ -1,0 +1,103 @@
+/** Random worlds, from seeds: runs one, and says what is wrong with it. */
+import type { DatagramEntry } from "../datagram-log.ts";
+import { describe } from "./description.ts";
+import { type Draw, drawOf, isLossy, isReordered } from "./draw.ts";
+import { leftovers } from "./leftovers.ts";
+import { suffer } from "./misfortunes.ts";
+import { Observer } from "./observer.ts";
+import { Scene } from "./scene.ts";
+import { settle } from "./settling.ts";
+
+/** The longest that a datagram of a calm world takes to the host and back. */
+const echoMs = 2000;
+const datagramsAfterPause = 3;
+
+export interface SeedRun {
+  /** What is wrong; `undefined` when all is well. */
+  readonly fault: string | undefined;
+  /** The world in one line, so that a scenario can be written from it. */
+  readonly world: string;
+  /** Every datagram, if that was asked for. */
+  readonly log: readonly DatagramEntry[];
+}
+
+/** Runs the world of a seed, a whole number. The same number is the same world, as long as this folder is the same. */
+export function runSeed(seed: number, log: boolean = false): SeedRun {
+  const draw = drawOf(seed);
+  const world = describe(draw);
+  const scene = new Scene(draw, log);
+  try {
+    return { fault: faultOf(scene), world, log: scene.world.log };
+  } catch (error) {
+    return { fault: error instanceof Error ? error.message : String(error), world, log: scene.world.log };
+  }
+}
+
+function faultOf(scene: Scene): string | undefined {
+  const { draw } = scene;
+  const observer = draw.observed ? new Observer(scene) : undefined;
+  scene.begin();
+  stream(scene, observer);
+  const unsettled = settle(scene) ?? died(scene);
+  if (unsettled) return unsettled;
+  if (draw.pauseMs > 0) {
+    const fault = pause(scene);
+    if (fault) return fault;
+  }
+  observer?.replayAll();
+  scene.world.run(scene.world.now + (isCalm(draw) ? echoMs : 0));
+  return (
+    (isCalm(draw) ? (scene.ledger.missing ?? sessionsTooMany(scene)) : undefined) ?? died(scene) ?? leftovers(scene)
+  );
+}
+
+/** The applications send, as long as misfortunes last. */
+function stream(scene: Scene, observer: Observer | undefined): void {
+  const { world, draw } = scene;
+  const overAtMs = suffer(scene);
+  observer?.begin(draw.datagrams * draw.everyMs);
+  for (let i = 0; i < draw.datagrams; i++) {
+    scene.send();
+    world.run(world.now + draw.everyMs);
+  }
+  while (world.now < overAtMs) {
+    world.run(world.now + 200);
+    scene.send();
+  }
+}
+
+/** The application is silent; then it sends again, and all is as it was. */
+function pause(scene: Scene): string | undefined {
+  const { world, draw } = scene;
+  world.run(world.now + draw.pauseMs);
+  for (let i = 0; i < datagramsAfterPause; i++) {
+    scene.send();
+    world.run(world.now + 100);
+  }
+  return settle(scene);
+}
+
+/** Nothing befalls it, and no line loses anything: nor do its ends, then. */
+function isCalm(draw: Draw): boolean {
+  if (draw.misfortunes.length > 0 || isLossy(draw)) return false;
+  // The reply to early data may overtake the message that has the keys to it, and so may a direct second message the
+  // server's answer: what is sent before that has come has no path.
+  return !(draw.early && isReordered(draw)) && draw.detour?.to !== "server";
+}
+
+/** No session has ended while both ends were there. */
+function died(scene: Scene): string | undefined {
+  const { clients, draw, pair } = scene;
+  for (const { name, events } of clients) {
+    const end = events.find(({ event }) => event.type === "closed" || event.type === "failed")?.event;
+    if (end) return `${name} ended: ${JSON.stringify(end)}`;
+  }
+  const restarted = draw.misfortunes.some(({ kind }) => kind === "the host restarts");
+  const closed = pair.hostEvents("closed")[0]?.event;
+  return closed && !restarted ? `the host ended session ${closed.session}: ${closed.reason}` : undefined;
+}
+
+function sessionsTooMany({ pair, clients }: Scene): string | undefined {
+  const sessions = pair.hostEvents("session").length;
+  return sessions === clients.length ? undefined : `the host had ${sessions} sessions for ${clients.length} clients`;
+}
