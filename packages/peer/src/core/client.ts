@@ -14,14 +14,13 @@ import {
   type Candidate,
   type Connected,
   channelOf,
-  encodeReport,
   MessageClass,
   Method,
   type NatProfile,
   StunMessage,
   type Ticket,
 } from "@fractal-punch/wire";
-import { newContext, newTransactionId, type Out, type PeerContext, wakeDue } from "./context.ts";
+import { newContext, type Out, type PeerContext, wakeDue } from "./context.ts";
 import type { ConnectFailure, PeerCommand, PeerEvent, SessionStatus } from "./events.ts";
 import { FreshSockets } from "./fresh-sockets.ts";
 import { Inbound } from "./inbound.ts";
@@ -35,7 +34,7 @@ import { type ClientSide, Session, type SessionOwner } from "./session.ts";
 import type { SessionKeys } from "./session-keys.ts";
 import { SessionTable } from "./session-table.ts";
 import { Sockets } from "./sockets.ts";
-import { verdictBytes } from "./verdict.ts";
+import type { Reporter } from "./verdict.ts";
 
 export interface ClientOptions {
   readonly primitives: PeerPrimitives;
@@ -227,14 +226,10 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
     this.#introducing.reconnect(now, out);
   }
 
-  verdictChanged(_now: number, session: Session, out: Out): void {
+  reporter(): Reporter | undefined {
     const link = this.#sockets.links.find((each) => each.mapped);
-    if (!link) return;
-    const { ticket, primitives } = this.#options;
-    const signature = { macs: primitives, key: asciiBytes(ticket.password) };
-    const verdict = verdictBytes(session, this.ownProfile());
-    const id = newTransactionId(this.#context);
-    out.send(link.port, link.server, encodeReport(this.#context.builder, id, ticket, verdict, signature));
+    const { ticket } = this.#options;
+    return link && { link, from: ticket, key: asciiBytes(ticket.password) };
   }
 
   openFreshSocket(session: Session, family: 4 | 6, out: Out): void {

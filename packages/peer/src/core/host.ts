@@ -14,7 +14,6 @@ import {
   channelOf,
   decodeIntroduction,
   type ErrorCode,
-  encodeReport,
   errorCodeOf,
   MessageClass,
   Method,
@@ -22,7 +21,7 @@ import {
   StunMessage,
   type Ticket,
 } from "@fractal-punch/wire";
-import { newContext, newTransactionId, type Out, type PeerContext, wakeDue } from "./context.ts";
+import { newContext, type Out, type PeerContext, wakeDue } from "./context.ts";
 import type { PeerCommand, PeerEvent, SessionStatus } from "./events.ts";
 import { FreshSockets } from "./fresh-sockets.ts";
 import type { IssuedInvite } from "./greeting.ts";
@@ -38,7 +37,7 @@ import type { Session, SessionOwner } from "./session.ts";
 import { SessionTable } from "./session-table.ts";
 import { Sockets } from "./sockets.ts";
 import { maxHostFreshSockets } from "./timing.ts";
-import { verdictBytes } from "./verdict.ts";
+import type { Reporter } from "./verdict.ts";
 
 export interface HostOptions {
   readonly primitives: PeerPrimitives;
@@ -221,15 +220,10 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
     for (const registration of this.#registrations.values()) registration.check(now, out);
   }
 
-  verdictChanged(_now: number, session: Session, out: Out): void {
+  reporter(): Reporter | undefined {
     const registration = [...this.#registrations.values()].find(({ registered }) => registered);
-    if (!registration?.key) return;
-    const { link, key } = registration;
-    const from = { hostKey: this.#options.keyPair.publicKey };
-    const verdict = verdictBytes(session, this.ownProfile());
-    const id = newTransactionId(this.#context);
-    const signature = { macs: this.#options.primitives, key };
-    out.send(link.port, link.server, encodeReport(this.#context.builder, id, from, verdict, signature));
+    if (!registration?.key) return undefined;
+    return { link: registration.link, from: { hostKey: this.#options.keyPair.publicKey }, key: registration.key };
   }
 
   openFreshSocket(session: Session, family: 4 | 6, out: Out): void {

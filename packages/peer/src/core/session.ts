@@ -26,7 +26,7 @@ import { framed, type Route, sendOn } from "./route.ts";
 import type { SessionKeys } from "./session-keys.ts";
 import type { SessionTable } from "./session-table.ts";
 import { forgetMs } from "./timing.ts";
-import { triedPaths, verdictReason } from "./verdict.ts";
+import { type Reporter, sendReport, triedPaths, verdictReason } from "./verdict.ts";
 
 /** The machine that a session lives in. */
 export interface SessionOwner {
@@ -41,8 +41,8 @@ export interface SessionOwner {
   relayLost(now: number, out: Out): void;
   /** Opens a fresh socket for the direct path of this session, if that can be. */
   openFreshSocket(session: Session, family: 4 | 6, out: Out): void;
-  /** The verdict is another one. */
-  verdictChanged(now: number, session: Session, out: Out): void;
+  /** How verdicts are told to the server; `undefined` while they cannot be. */
+  reporter(): Reporter | undefined;
   ended(now: number, session: Session, out: Out): void;
 }
 
@@ -218,11 +218,7 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
       const path = this.#pathStatus;
       if (path) out.emit({ type: "path", session: this.id, path });
     }
-    const reason = verdictReason(this, this.#owner.ownProfile(), now);
-    if (reason !== this.reason) {
-      this.reason = reason;
-      this.#owner.verdictChanged(now, this, out);
-    }
+    this.#judge(now, out);
     const dueAt = Math.min(this.#lastHeardAtMs + forgetMs, this.keys.dueAtMs, this.keeper.dueAtMs, this.fresh.dueAtMs);
     this.#context.deadlines.set(this.#deadline, Math.max(dueAt, now));
   }
@@ -266,6 +262,15 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
     if (!path) return undefined;
     const { route, rttMs } = path;
     return { kind: route.kind, local: this.#owner.localAddress(route), remote: route.remote, rttMs };
+  }
+
+  #judge(now: number, out: Out): void {
+    const own = this.#owner.ownProfile();
+    const reason = verdictReason(this, own, now);
+    if (reason === this.reason) return;
+    this.reason = reason;
+    const reporter = this.#owner.reporter();
+    if (reporter) sendReport(this.#context, reporter, this, own, out);
   }
 
   #open(now: number, keys: SessionKeys, bytes: Uint8Array, header: SealedHeader): Uint8Array | undefined {

@@ -1,9 +1,19 @@
 /** Why a session is direct, or relayed: what was tried, and what came of it. */
-import { encodeVerdict, type NatProfile, type VerdictReason } from "@fractal-punch/wire";
+import { encodeReport, encodeVerdict, type NatProfile, type VerdictReason } from "@fractal-punch/wire";
+import { newTransactionId, type Out, type PeerContext } from "./context.ts";
 import type { TriedPath } from "./events.ts";
 import type { Path } from "./path.ts";
+import type { ServerLink } from "./server-link.ts";
 import type { Session } from "./session.ts";
 import { roundMs } from "./timing.ts";
+
+/** What signs a peer's reports, and the way that they take. */
+export interface Reporter {
+  readonly link: ServerLink;
+  /** The ticket's username for a client, the host's key for a host. */
+  readonly from: { readonly username: string } | { readonly hostKey: Uint8Array };
+  readonly key: Uint8Array;
+}
 
 export function verdictReason(session: Session, own: NatProfile, now: number): VerdictReason {
   const { paths, firstDirectAtMs } = session.keeper;
@@ -30,8 +40,21 @@ export function triedPaths(session: Session): TriedPath[] {
   }));
 }
 
-/** The report to the server. */
-export function verdictBytes(session: Session, own: NatProfile): Uint8Array {
+/** Tells the server the session's verdict. */
+export function sendReport(
+  context: PeerContext,
+  { link, from, key }: Reporter,
+  session: Session,
+  own: NatProfile,
+  out: Out,
+): void {
+  const signature = { macs: context.primitives, key };
+  const verdict = verdictBytes(session, own);
+  const bytes = encodeReport(context.builder, newTransactionId(context), from, verdict, signature);
+  out.send(link.port, link.server, bytes);
+}
+
+function verdictBytes(session: Session, own: NatProfile): Uint8Array {
   const { paths, firstDirectAtMs } = session.keeper;
   const path = paths.current;
   const directAfter = firstDirectAtMs === undefined ? {} : { directAfterMs: firstDirectAtMs - session.startedAtMs };

@@ -81,7 +81,7 @@ function setUp(): {
     probeNamed: () => undefined,
     relayLost: () => undefined,
     openFreshSocket: () => undefined,
-    verdictChanged: () => undefined,
+    reporter: () => undefined,
     ended: () => undefined,
   };
   const options = { id: 1, remoteKey: keyPair(2).publicKey };

@@ -36,7 +36,7 @@ function hostAndClient(): {
     probeNamed: () => undefined,
     relayLost: () => undefined,
     openFreshSocket: () => undefined,
-    verdictChanged: () => undefined,
+    reporter: () => undefined,
     ended: () => undefined,
   };
   const options = { id: 1, remoteKey: client.publicKey };
