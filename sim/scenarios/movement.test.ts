@@ -164,6 +164,15 @@ test("a client that moves again while it is coming back, for the host is away, c
   pair.world.runUntil(() => pair.requests.length > before, pair.world.now + 3000);
 });
 
+test("a client whose NAT gets another address does not take it for a symmetric one", () => {
+  const { pair, home } = atHome(portRestrictedCone, symmetric);
+  assert.deepEqual(pair.reasons, ["symmetric-there", "symmetric-here"]);
+  home.renumber([ipAddress("198.51.100.77")]);
+  pair.stream(60, 500);
+  pair.pass(30_000);
+  assert.deepEqual(pair.reasons, ["symmetric-there", "symmetric-here"]);
+});
+
 /** A client at home, whose router is known, with a session that has been up for some seconds. */
 function atHome(client: typeof portRestrictedCone, host = portRestrictedCone): { pair: Pair; home: Router } {
   const world = new World({ seed: 1 });

@@ -42,6 +42,8 @@ export class ServerLink implements Sleeper {
   rttMs: number | undefined;
   #server: Address;
   #secondMapped: Address | undefined;
+  /** Asked, too, whenever the first answers with another address. */
+  #secondPort: number | undefined;
   #epoch: string | undefined;
   readonly #context: PeerContext;
   readonly #owner: LinkOwner;
@@ -117,6 +119,8 @@ export class ServerLink implements Sleeper {
 
   /** Asks on the server's second port too, which tells whether the NAT gives each destination a port of its own. */
   profile(now: number, secondPort: number, out: Out): void {
+    this.#secondPort = secondPort;
+    this.#secondMapped = undefined;
     const to = withPort(this.server, secondPort);
     const request = {
       to,
@@ -155,7 +159,7 @@ export class ServerLink implements Sleeper {
     if (epoch) this.#epoch = asciiText(epoch);
     this.#context.deadlines.set(this.#keepalive, now + keepaliveMs);
     if (!before) this.#owner.addressKnown(now, this, out);
-    else if (!sameAddress(before, mapped)) this.#owner.addressChanged(now, this, out);
+    else if (!sameAddress(before, mapped)) this.#moved(now, out);
     else if (epochBefore !== undefined && epochBefore !== this.#epoch) this.#owner.serverRestarted(now, this, out);
   }
 
@@ -176,6 +180,11 @@ export class ServerLink implements Sleeper {
       },
     };
     this.request(now, request, out);
+  }
+
+  #moved(now: number, out: Out): void {
+    if (this.#secondPort !== undefined) this.profile(now, this.#secondPort, out);
+    this.#owner.addressChanged(now, this, out);
   }
 
   wake(now: number, _reason: string, out: Out): void {
