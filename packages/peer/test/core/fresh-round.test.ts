@@ -4,8 +4,7 @@ import { type Address, addressText, Recorder } from "@fractal-punch/machine";
 import type { Role } from "@fractal-punch/wire";
 import { FreshRound } from "../../dist/core/fresh-round.js";
 import { PathKeeper } from "../../dist/core/path-keeper.js";
-import { ServerLink } from "../../dist/core/server-link.js";
-import { at, testContext } from "./test-context.ts";
+import { at, testContext, unwatchedLink } from "./test-context.ts";
 
 test("a host sends towards the client first, no farther than its own NAT, and then answers", () => {
   const host = new End("host");
@@ -127,13 +126,7 @@ class End {
 
   /** Its new socket has an address. */
   ready(now: number): void {
-    const owner = {
-      addressKnown: () => undefined,
-      addressChanged: () => undefined,
-      serverRestarted: () => undefined,
-      serverSilent: () => undefined,
-    };
-    const link = new ServerLink(this.#context, owner, 2, at("192.0.2.1:48800"));
+    const link = unwatchedLink(this.#context, 2);
     this.round.socketReady(now, link, at("203.0.113.9:4000"), this.out);
   }
 

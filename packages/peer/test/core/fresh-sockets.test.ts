@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { Recorder } from "@fractal-punch/machine";
 import { type Out, wakeDue } from "../../dist/core/context.js";
 import { FreshSockets, type FreshSocketUser } from "../../dist/core/fresh-sockets.js";
-import { ServerLink } from "../../dist/core/server-link.js";
+import type { ServerLink } from "../../dist/core/server-link.js";
 import { maxHostFreshSockets } from "../../dist/core/timing.js";
-import { at, testContext } from "./test-context.ts";
+import { at, testContext, unwatchedLink } from "./test-context.ts";
 
 test("a session has one fresh socket: a new one is in the place of the old", () => {
   const { sockets, beside, out, actions } = machine();
@@ -68,13 +68,7 @@ function machine(max = 1): {
 } {
   const context = testContext();
   const out = new Recorder<never>();
-  const owner = {
-    addressKnown: () => undefined,
-    addressChanged: () => undefined,
-    serverRestarted: () => undefined,
-    serverSilent: () => undefined,
-  };
-  const beside = new ServerLink(context, owner, 1, at("192.0.2.1:48800"));
+  const beside = unwatchedLink(context, 1);
   const actions = (): string[] =>
     out.take().flatMap((effect) => {
       if (effect.type === "open-port") return [`open ${effect.port}`];

@@ -5,7 +5,7 @@ import { Greetings } from "../../dist/core/greetings.js";
 import { Session } from "../../dist/core/session.js";
 import { SessionTable } from "../../dist/core/session-table.js";
 import { ephemeralMs, maxEphemerals } from "../../dist/core/timing.js";
-import { at, testContext } from "./test-context.ts";
+import { at, ownerWithoutSockets, testContext } from "./test-context.ts";
 import { keyPair } from "./trio.ts";
 
 test("first messages are found by their ephemeral key, and by its first 8 bytes as a knock names it", () => {
@@ -73,17 +73,7 @@ function setUp(): {
   newGreeting: (now: number) => Greeting;
 } {
   const context = testContext();
-  const owner = {
-    ownKeys: keyPair(1),
-    ownCandidates: () => [],
-    ownProfile: () => ({ v4: "unknown", v6: "unknown" }) as const,
-    localAddress: () => undefined,
-    probeNamed: () => undefined,
-    relayLost: () => undefined,
-    openFreshSocket: () => undefined,
-    reporter: () => undefined,
-    ended: () => undefined,
-  };
+  const owner = ownerWithoutSockets(keyPair(1));
   const options = { id: 1, remoteKey: keyPair(2).publicKey };
   const session = new Session(context, new SessionTable(context.random), owner, options, 0);
   const newGreeting = (now: number): Greeting =>

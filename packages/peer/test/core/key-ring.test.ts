@@ -4,7 +4,7 @@ import type { Frame } from "@fractal-punch/wire";
 import { RekeyStart } from "../../dist/core/rekey.js";
 import { Session } from "../../dist/core/session.js";
 import { SessionTable } from "../../dist/core/session-table.js";
-import { testContext } from "./test-context.ts";
+import { ownerWithoutSockets, testContext } from "./test-context.ts";
 import { keyPair } from "./trio.ts";
 
 test("a host answers one new rekey a second, and repeats of the one it answered at any time", () => {
@@ -28,17 +28,7 @@ function hostAndClient(): {
 } {
   const context = testContext();
   const [host, client, stranger] = [keyPair(1), keyPair(2), keyPair(3)];
-  const owner = {
-    ownKeys: host,
-    ownCandidates: () => [],
-    ownProfile: () => ({ v4: "unknown", v6: "unknown" }) as const,
-    localAddress: () => undefined,
-    probeNamed: () => undefined,
-    relayLost: () => undefined,
-    openFreshSocket: () => undefined,
-    reporter: () => undefined,
-    ended: () => undefined,
-  };
+  const owner = ownerWithoutSockets(host);
   const options = { id: 1, remoteKey: client.publicKey };
   const session = new Session(context, new SessionTable(context.random), owner, options, 0);
   const asks = (now: number, message: Uint8Array): string[] => {

@@ -2,8 +2,11 @@
 import assert from "node:assert/strict";
 import { type Address, addressFromText, Deadlines, type PeerPrimitives, type Random } from "@fractal-punch/machine";
 import { loadPrimitives } from "@fractal-punch/peer/sodium";
-import { StunBuilder } from "@fractal-punch/wire";
+import { StunBuilder, unknownProfile } from "@fractal-punch/wire";
 import type { PeerContext } from "../../dist/core/context.js";
+import type { KeyPair } from "../../dist/core/noise.js";
+import { ServerLink } from "../../dist/core/server-link.js";
+import type { SessionOwner } from "../../dist/core/session.js";
 import { WallClock } from "../../dist/core/wall-clock.js";
 
 const loaded = await loadPrimitives();
@@ -18,6 +21,32 @@ export function testContext(seed = 1): PeerContext {
     clock: new WallClock(),
     builder: new StunBuilder(),
   };
+}
+
+/** A machine without sockets, for its sessions. */
+export function ownerWithoutSockets(ownKeys: KeyPair): SessionOwner {
+  return {
+    ownKeys,
+    ownCandidates: () => [],
+    ownProfile: () => unknownProfile,
+    localAddress: () => undefined,
+    probeNamed: () => undefined,
+    relayLost: () => undefined,
+    openFreshSocket: () => undefined,
+    reporter: () => undefined,
+    ended: () => undefined,
+  };
+}
+
+/** A socket's relation to a server, which nobody watches. */
+export function unwatchedLink(context: PeerContext, port: number): ServerLink {
+  const owner = {
+    addressKnown: () => undefined,
+    addressChanged: () => undefined,
+    serverRestarted: () => undefined,
+    serverSilent: () => undefined,
+  };
+  return new ServerLink(context, owner, port, at("192.0.2.1:48800"));
 }
 
 /** Address from text; the tests' own texts are right. */
