@@ -10,14 +10,12 @@ export interface Limits {
 /**
  * With the one-way delays c (client to server), h (host to server) and d (client to host, over the path in use) the
  * host knows of the client at c+h, the client has the keys a way later, and ordinary data then takes a round trip.
- *
- * Neighbours know each other by addresses that only they name. Such an address gets small probes and nothing else
- * before it has answered (docs/protocol.md), so keys and first datagram still take the relay; the answer does not.
+ * Between neighbours behind one router d is 0.
  */
 export function limitsOf({ neighbours }: Pair, path: string, delays: Delays): Limits {
   const c = delays.client + delays.server;
-  const h = (neighbours === true ? delays.client : delays.host) + delays.server;
-  if (neighbours === true) return { reply: 3 * (c + h), earlyReply: 2 * (c + h) };
+  if (neighbours === true) return { reply: 2 * c, earlyReply: 2 * c };
+  const h = delays.host + delays.server;
   const d = path === "direct" ? delays.client + delays.host : c + h;
   return { reply: c + h + 3 * d, earlyReply: c + h + d };
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { addressText } from "@fractal-punch/machine";
+import { addressText, ipText } from "@fractal-punch/machine";
 import {
   type NatBehaviour,
   Pair,
@@ -11,6 +11,8 @@ import {
   World,
 } from "@fractal-punch/sim";
 import { delays } from "./places.ts";
+
+const stranger = "192.168.1.9";
 
 for (const [name, nat] of Object.entries({ "port-restricted cone": portRestrictedCone, symmetric })) {
   test(`two behind one ${name} without hairpin are direct by their host candidates`, () => {
@@ -26,6 +28,22 @@ for (const hairpin of ["external-source", "internal-source"] as const)
     assert.deepEqual(pair.paths, ["direct", "direct"]);
   });
 
+for (const [name, connect] of Object.entries({
+  "their first answer": {},
+  "the answer to early data": { earlyData: "hello" },
+}))
+  test(`two behind one NAT have ${name} as soon as the host knows of the client: at c+h`, () => {
+    const world = new World({ seed: 1 });
+    const behind = world.nat("home", portRestrictedCone, delays.client);
+    const ends = { client: { behind }, host: { behind }, earlyData: true };
+    const pair = new Pair({ server: delays.server, ...ends }, world).begin().echo();
+    if (!("earlyData" in connect)) pair.sendOnceConnected("hello");
+    const start = world.now;
+    pair.connect(connect);
+    world.runUntil(() => pair.replies.length > 0, start + 5000);
+    assert.deepEqual(pair.replies, [{ atMs: start + 2 * 35, text: "hello", via: "direct" }]);
+  });
+
 test("two homes with the same private addresses are direct by their public ones", () => {
   const pair = new Pair({
     server: delays.server,
@@ -37,26 +55,25 @@ test("two homes with the same private addresses are direct by their public ones"
   assert.doesNotMatch(remoteOf(pair), /^192\.168\./);
 });
 
-test("a stranger at the host's private address in the client's home gets a few small probes and nothing else", () => {
-  const world = new World({ seed: 1 });
-  const home = world.nat("home", portRestrictedCone, delays.client);
-  const pair = new Pair(
-    {
-      server: delays.server,
-      client: { behind: home, address: "192.168.1.7" },
-      host: { ...delays.host, behind: symmetric, address: "192.168.1.9" },
-    },
-    world,
-  );
-  world.node("printer", { behind: home, address: "192.168.1.9" });
-  pair.begin().connected();
-  pair.stream(100, 100);
-  pair.pass(10_000);
-  const strays = world.log.filter(
-    ({ from, target }) => from === "client" && addressText(target).startsWith("192.168.1.9:"),
-  );
-  assert.ok(strays.length > 0 && strays.every(({ lengthBytes }) => lengthBytes <= 64));
-});
+for (const [end, other] of [
+  ["client", "host"],
+  ["host", "client"],
+] as const)
+  test(`a stranger at the ${other}'s private address in the ${end}'s home gets a few small probes and nothing else`, () => {
+    const world = new World({ seed: 1 });
+    const home = world.nat("home", portRestrictedCone, delays[end]);
+    const elsewhere = { ...delays[other], behind: symmetric, address: stranger };
+    const atHome = { behind: home, address: "192.168.1.7" };
+    const ends = end === "client" ? { client: atHome, host: elsewhere } : { client: elsewhere, host: atHome };
+    const pair = new Pair({ server: delays.server, ...ends, earlyData: true }, world);
+    world.node("printer", { behind: home, address: stranger });
+    pair.begin().echo().connected({ earlyData: "hello" });
+    pair.stream(100, 100);
+    pair.streamBack(100, 100);
+    pair.pass(10_000);
+    const strays = world.log.filter(({ from, target }) => from === end && ipText(target) === stranger);
+    assert.ok(strays.length > 0 && strays.every(({ lengthBytes }) => lengthBytes <= 64));
+  });
 
 test("under one carrier's NAT with hairpin, two home NATs are direct", () => {
   const pair = underOneCarrier({ ...portRestrictedCone, hairpin: "external-source" });

@@ -8,6 +8,7 @@ import {
   type PortId,
   type Random,
   sameAddress,
+  sameIp,
 } from "@fractal-punch/machine";
 import {
   type Candidate,
@@ -206,11 +207,14 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
 
   probeNamed(now: number, session: Session, out: Out): void {
     const seen = session.keeper.seenAddresses;
+    const isBehindSame = this.#sockets.links.some(({ mapped }) => mapped && seen.some((each) => sameIp(each, mapped)));
     for (const { kind, address } of session.namedCandidates) {
       if (!mayBeNamed(address) || seen.some((known) => sameAddress(known, address))) continue;
       if (!session.confirmed && !this.#sockets.own.isNear(address, seen)) continue;
       const link = this.#sockets.ofFamily(address.family);
-      if (link) session.keeper.addNamed(now, { kind: "direct", port: link.port, remote: address }, kind);
+      if (!link) continue;
+      const path = session.keeper.addNamed(now, { kind: "direct", port: link.port, remote: address }, kind);
+      path.near = isBehindSame && this.#sockets.own.isNear(address, []);
     }
     session.settle(now, out);
   }

@@ -137,7 +137,11 @@ export class Introducing implements ConnectingOwner, Sleeper {
     this.#session.learnCandidates(payload.profile, payload.candidates);
     // It may come before the server's answer that names its channel.
     if (route.kind === "relayed") this.#session.addRelay(now, route, out);
-    this.#session.keeper.heard(now, route);
+    const path = this.#session.keeper.heard(now, route);
+    if (path && this.#sockets.own.isNear(route.remote, [])) {
+      path.near = true;
+      path.expect(now);
+    }
     const sessionKeys = new SessionKeys(this.#context.primitives, keys, opening.index, payload.index, now);
     this.#owner.connected(now, sessionKeys, payload.earlyDataTaken, again, out);
     this.#connecting?.finish();

@@ -89,8 +89,10 @@ export class PathKeeper {
   }
 
   /** An address that the peer named, tried from `now` on. It gets a few probes in each round, and nothing else until it answers. */
-  addNamed(now: number, route: Route, candidate: CandidateKind): void {
-    this.#direct(route, candidate, unprovenAllowance, true).tryAt(now);
+  addNamed(now: number, route: Route, candidate: CandidateKind): Path {
+    const path = this.#direct(route, candidate, unprovenAllowance, true);
+    path.tryAt(now);
+    return path;
   }
 
   /** What the peer names no longer, and never answered, is not tried again. */

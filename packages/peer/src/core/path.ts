@@ -19,6 +19,8 @@ export class Path {
   allowance: number;
   /** Named by the peer only: nothing but probes goes there until it answers one. */
   readonly named: boolean;
+  /** It leads to a neighbour: its address is private, in a subnet of this machine, and not only the other end says so. */
+  near = false;
   proven = false;
   everProven = false;
   everProbed = false;
@@ -76,11 +78,14 @@ export class Path {
     this.nextProbeAtMs = now;
   }
 
-  /** Whether a datagram of the application may go there: it is proven, or the server has just seen the other end there. */
+  /**
+   * Whether a datagram of the application may go there: it is proven, or the server has just seen the other end there,
+   * or it is a neighbour's.
+   */
   get carriesData(): boolean {
     if (this.allowance === Infinity) return true;
     const isSeen = this.candidate === "server-reflexive" && !this.named;
-    return isSeen && this.allowance > 0 && this.#unprovenSends < maxUnprovenSends;
+    return (isSeen || this.near) && this.allowance > 0 && this.#unprovenSends < maxUnprovenSends;
   }
 
   /** Takes one datagram out of the allowance; false when there is none left. */

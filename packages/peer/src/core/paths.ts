@@ -86,7 +86,7 @@ export class Paths {
     const usable = this.#all.filter((path) => path.route.kind === "direct" && path.carriesData && path.trying(now));
     const heard = usable.filter((path) => path.heardAtMs > -Infinity);
     heard.sort((a, b) => b.heardAtMs - a.heardAtMs);
-    return heard[0] ?? usable[0];
+    return heard[0] ?? usable.find(({ near }) => near) ?? usable[0];
   }
 
   #isLossy(): boolean {

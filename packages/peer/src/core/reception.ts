@@ -158,6 +158,9 @@ export class Reception {
     session.establish(now, keys, out, accepted.packet);
     this.#welcome(now, arrival, greeting, false, out);
     owner.probeNamed(now, session, out);
+    // A neighbour has it long before the relay brings it.
+    const neighbours = session.keeper.paths.all.filter(({ near, proven }) => near && !proven);
+    session.keeper.send(accepted.packet, neighbours, out);
     if (earlyData) out.emit({ type: "data", session: session.id, data: earlyData, via: "relayed", early: true });
   }
 
