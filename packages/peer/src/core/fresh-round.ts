@@ -110,7 +110,8 @@ export class FreshRound implements FreshSocketUser {
       if (this.#remote && sameAddress(address, this.#remote)) this.#answer(now, out);
       return;
     }
-    if (!this.#tokens.take(now)) return;
+    const isOvertaken = this.#attempt !== undefined && ((attempt - this.#attempt) & 0xffff) >= 0x8000;
+    if (isOvertaken || !this.#tokens.take(now)) return;
     this.#start(attempt, address);
     this.#user.openFreshSocket(address.family, out);
   }

@@ -42,6 +42,17 @@ test("a repeat that names another address is not answered", () => {
   assert.deepEqual(host.take(), []);
 });
 
+test("an attempt that comes late, after the next one, costs that one nothing; their numbers may begin anew", () => {
+  const host = new End("host");
+  for (const attempt of [65_535, 0]) host.asked(0, attempt);
+  host.ready(10);
+  host.take();
+  host.asked(20, 65_535);
+  assert.deepEqual(host.take(), []);
+  host.asked(30, 0);
+  assert.deepEqual(host.take(), ["answers 0: 203.0.113.9:4000"]);
+});
+
 test("an address that no other machine has is not taken, by neither end", () => {
   for (const role of ["host", "client"] as const) {
     const end = new End(role);
