@@ -4,6 +4,7 @@ import {
   bothBehindOne,
   bothFirewalled,
   bothMasqueraded,
+  bothPortRestricted,
   bothSymmetric,
   clientAcceptingUnasked,
   clientSymmetric,
@@ -41,6 +42,17 @@ for (const pair of [hostAcceptingUnasked, clientAcceptingUnasked, bothAcceptingU
     await expectAnswered(pings);
   });
 }
+
+labTest("between two port-restricted cones, on lines that delay and lose, the path becomes direct", async (lab) => {
+  const placement = await bothPortRestricted.place(lab.topology, { server: 15, host: 10, client: 20 });
+  await serve(lab, placement.server);
+  const { invite } = await offer(lab, placement.server, placement.host);
+  const { server, host, client } = placement;
+  for (const node of [server, host, client]) await lab.topology.changeLine(node, { lossRate: 0.05 });
+  const pings = ping(lab, placement.client, invite, ...untilDirect);
+  await pings.next(named("verdict"), 30_000);
+  expectVerdict(pings, "direct", "direct");
+});
 
 labTest("behind one NAT the path is direct between the private addresses", async (lab) => {
   const { pings } = await pinging(lab, bothBehindOne, ...untilDirect);

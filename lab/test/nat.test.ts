@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
-import { ipOf, type KernelRouter, type Lab, type Machine, secondIpOf, type UdpProbe } from "@fractal-punch/lab";
+import { ipOf, type KernelRouter, type Lab } from "@fractal-punch/lab";
 import { labTest } from "./lab-test.ts";
+import {
+  expectOnlyAnswers,
+  innerSocket,
+  mappingsOf,
+  mappingTowards,
+  type OuterSockets,
+  openSocket,
+  outerSockets,
+} from "./nat-probe.ts";
 
 labTest("a masquerading router shows one address, with the inner port, to every destination", async (lab) => {
   const router = await lab.topology.addKernelRouter("router", "masquerade");
@@ -89,43 +98,6 @@ labTest("a stateful firewall lets in the IPv6 address and port that were asked, 
   await expectOnlyAnswers(inner, await outerSockets(lab, 6));
 });
 
-interface InnerSocket {
-  readonly probe: UdpProbe;
-  readonly address: string;
-}
-
-/** Sockets of one public machine, so that what they send one after the other also arrives in that order. */
-interface OuterSockets {
-  readonly probe: UdpProbe;
-  readonly asked: string;
-  readonly otherPort: string;
-  readonly otherIp: string;
-}
-
-async function openSocket(lab: Lab, machine: Machine, address: string): Promise<InnerSocket> {
-  const probe = lab.probe(machine);
-  return { probe, address: await probe.open(address) };
-}
-
-function innerSocket(lab: Lab, node: Parameters<typeof ipOf>[0]): Promise<InnerSocket> {
-  return openSocket(lab, node, `${ipOf(node, 4)}:5000`);
-}
-
-async function outerSockets(lab: Lab, family: 4 | 6 = 4): Promise<OuterSockets> {
-  const node = await lab.topology.addNode("outer", { twoAddresses: true });
-  const ip = ipOf(node, family);
-  const secondIp = secondIpOf(node, family);
-  const probe = lab.probe(node);
-  const open = (at: string, port: number): Promise<string> =>
-    probe.open(family === 4 ? `${at}:${port}` : `[${at}]:${port}`);
-  return { probe, asked: await open(ip, 7001), otherPort: await open(ip, 7002), otherIp: await open(secondIp, 7001) };
-}
-
-async function mappingTowards(target: string, inner: InnerSocket, outer: OuterSockets): Promise<string> {
-  inner.probe.send("who am I", inner.address, target);
-  return await outer.probe.received("who am I", target);
-}
-
 /** What the outer sockets sent before has reached the router when this has. */
 async function roundTrip(lab: Lab, router: KernelRouter, outer: OuterSockets): Promise<void> {
   const own = await openSocket(lab, router, `${router.publicIp}:6000`);
@@ -133,21 +105,4 @@ async function roundTrip(lab: Lab, router: KernelRouter, outer: OuterSockets): P
   await outer.probe.received("question", outer.otherPort);
   outer.probe.send("answer", outer.otherPort, own.address);
   await own.probe.received("answer", own.address);
-}
-
-async function mappingsOf(inner: InnerSocket, outer: OuterSockets): Promise<string[]> {
-  const mappings: string[] = [];
-  for (const target of [outer.asked, outer.otherPort, outer.otherIp]) {
-    mappings.push(await mappingTowards(target, inner, outer));
-  }
-  return mappings;
-}
-
-async function expectOnlyAnswers(inner: InnerSocket, outer: OuterSockets): Promise<void> {
-  const mapping = await mappingTowards(outer.asked, inner, outer);
-  outer.probe.send("from another port", outer.otherPort, mapping);
-  outer.probe.send("from another address", outer.otherIp, mapping);
-  outer.probe.send("answer", outer.asked, mapping);
-  assert.equal(await inner.probe.received("answer", inner.address), outer.asked);
-  assert.deepEqual(inner.probe.texts(), ["answer"]);
 }
