@@ -14,10 +14,20 @@ const delaysName = "links";
 const published =
   "published, cone against cone on these delays: hyperdht 356 ms, libdatachannel 739, aioice 751 (ICE alone), werift 977";
 
-const { values, positionals } = parseArgs({ options: { json: { type: "string" } }, allowPositionals: true });
+const usage = "usage: npm run lab -- [--json FILE] [PART OF A NAME ...]";
+const { values, positionals } = readArguments();
 const missing = await missingRequirement();
 if (missing === undefined) await main();
 else refuse(missing);
+
+function readArguments(): { values: { json?: string }; positionals: string[] } {
+  try {
+    return parseArgs({ options: { json: { type: "string" } }, allowPositionals: true });
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n${usage}`);
+    process.exit(2);
+  }
+}
 
 async function main(): Promise<void> {
   const names = [delaysName, ...[...pairs, ...scenes].map(({ name }) => name)];

@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Names carry the maker's process id: so a later run knows what a crashed one left behind. */
-const prefix = `fplab-${process.pid}-`;
-const madeByLab = /^fplab-([0-9]+)-/;
+/**
+ * Names carry the maker's process id and its start, in ticks since the machine's: so a later run knows what a crashed
+ * one left behind, even when another process has the id by now.
+ */
+const madeByLab = /^fplab-([0-9]+)-([0-9]+)-/;
 const namespacesFolder = "/run/netns";
 
 let made = 0;
@@ -16,8 +18,13 @@ export interface Namespace {
   readonly folder: string;
 }
 
+/** What a namespace of this process is called. */
+export function namespaceName(label: string): string {
+  return `fplab-${process.pid}-${startOf(process.pid)}-${made++}-${label}`;
+}
+
 export function openNamespace(label: string): Namespace {
-  const name = `${prefix}${made++}-${label}`;
+  const name = namespaceName(label);
   run("ip", ["netns", "add", name]);
   const namespace = { name, folder: mkdtempSync(join(tmpdir(), `${name}-`)) };
   // Duplicate address detection would hold each new IPv6 address back for a second.
@@ -73,15 +80,18 @@ export function removeLeftovers(): string[] {
 }
 
 function isLeftover(name: string): boolean {
-  const pid = madeByLab.exec(name)?.[1];
-  return pid !== undefined && !processLives(Number(pid));
+  const [, pid, start] = madeByLab.exec(name) ?? [];
+  return pid !== undefined && startOf(Number(pid)) !== start;
 }
 
-function processLives(pid: number): boolean {
+/** Field 22 of proc_pid_stat(5); `undefined` when there is no such process. */
+function startOf(pid: number): string | undefined {
   try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The second field is the program's name in parentheses, with any characters.
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[22 - 3];
+  } catch {
+    return undefined;
   }
 }
 

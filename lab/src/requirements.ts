@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { loadSystemCalls, type SystemCalls } from "./middle/system-calls.ts";
 import { TunDevice } from "./middle/tun-device.ts";
+import { namespaceName } from "./namespace.ts";
 
 const tools = ["ip", "nft"];
 
@@ -29,7 +30,7 @@ function installTools(): void {
 
 /** Containers often are root without the right to make namespaces or rules. */
 function refusedNamespace(): string | undefined {
-  const name = `fplab-${process.pid}-try`;
+  const name = namespaceName("try");
   const made = spawnSync("ip", ["netns", "add", name], { encoding: "utf8" });
   if (made.status !== 0) return `the lab cannot make a network namespace here: ${made.stderr.trim()}`;
   const rules = "add table ip nat\nadd chain ip nat out { type nat hook postrouting priority srcnat; }\n";

@@ -16,13 +16,16 @@ test("what a killed lab left behind is removed by the next one, and nothing else
   const own = openNamespace("living");
   t.after(() => closeNamespace(own));
   const foreign = `foreign-${process.pid}`;
-  execFileSync("ip", ["netns", "add", foreign]);
+  const earlier = `fplab-${process.pid}-1-0-earlier`;
+  for (const name of [foreign, earlier]) execFileSync("ip", ["netns", "add", name]);
   t.after(() => execFileSync("ip", ["netns", "delete", foreign]));
   const { namespace, program } = await killedLab(join(own.folder, "socket"));
   assert.ok(namespaces().includes(namespace.name) && existsSync(namespace.folder));
 
   const ended = once(program, "close");
-  assert.ok(removeLeftovers().includes(namespace.name));
+  const removed = removeLeftovers();
+  assert.ok(removed.includes(namespace.name));
+  assert.ok(removed.includes(earlier), "a process that got the same id later does not keep it");
 
   await ended;
   assert.ok(!namespaces().includes(namespace.name) && !existsSync(namespace.folder));
