@@ -24,7 +24,7 @@ function readArguments(): { values: { json?: string }; positionals: string[] } {
   try {
     return parseArgs({ options: { json: { type: "string" } }, allowPositionals: true });
   } catch (error) {
-    console.error(`${error instanceof Error ? error.message : error}\n${usage}`);
+    console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
     process.exit(2);
   }
 }
