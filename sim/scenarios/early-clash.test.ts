@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { addressText } from "@fractal-punch/machine";
 import {
   ipAddress,
   linuxHomeRouter,
@@ -7,6 +8,7 @@ import {
   Pair,
   portRestrictedCone,
   type RouterBehaviour,
+  symmetric,
   World,
 } from "@fractal-punch/sim";
 import { between } from "./places.ts";
@@ -32,6 +34,20 @@ for (const [where, [client, host]] of Object.entries(routers)) {
     endsDirect(client, host, "host");
   });
 }
+
+test("where an end is behind a symmetric NAT, neither opens fresh sockets, which could not help", () => {
+  for (const [client, host] of [
+    [symmetric, linuxMasquerade],
+    [linuxMasquerade, symmetric],
+  ] as const) {
+    const pair = new Pair(between(client, host)).begin().connected();
+    pair.stream(100, 100);
+    pair.pass(10_000);
+    assert.deepEqual(pair.paths, ["relayed", "relayed"]);
+    const sources = pair.world.log.filter(({ from }) => from !== "server").map(({ source }) => addressText(source));
+    assert.equal(new Set(sources).size, 2);
+  }
+});
 
 test("a host whose port one client's probe has changed for all later ones is reached directly by the next client, too", () => {
   const pair = new Pair(between(portRestrictedCone, linuxMasquerade));

@@ -249,11 +249,17 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
     return this.#introducing.knock();
   }
 
-  /** Fresh sockets are of a family that both have; IPv4 first, because that is the one with NATs. */
+  /**
+   * Fresh sockets are of a family that both have, IPv4 first, because that is the one with NATs. Where a NAT gives each
+   * destination another port, the server cannot tell them which.
+   */
   directOverdue(now: number, out: Out): void {
-    const isCommon = (family: 4 | 6): boolean =>
-      this.#sockets.ofFamily(family) !== undefined && this.#hostAddresses.some((each) => each.family === family);
-    const family = ([4, 6] as const).find(isCommon);
+    const profiles = [this.ownProfile(), this.#session.remoteProfile];
+    const isFit = (family: 4 | 6): boolean =>
+      this.#sockets.ofFamily(family) !== undefined &&
+      this.#hostAddresses.some((each) => each.family === family) &&
+      profiles.every((profile) => profile[family === 4 ? "v4" : "v6"] !== "varying");
+    const family = ([4, 6] as const).find(isFit);
     if (family) this.#session.fresh.begin(now, family, out);
   }
 
