@@ -11,8 +11,8 @@ import { Table } from "./table.ts";
 
 const delays: Delays = { server: 15, host: 10, client: 20 };
 const delaysName = "links";
-const published =
-  "published, cone against cone on these delays: hyperdht 356 ms, libdatachannel 739, aioice 751 (ICE alone), werift 977";
+const others =
+  "others, between cones on the same delays: hyperdht 356 ms, libdatachannel 739, aioice 751 (unencrypted), werift 977";
 
 const usage = "usage: npm run lab -- [--json FILE] [PART OF A NAME ...]";
 const { values, positionals } = readArguments();
@@ -80,7 +80,7 @@ async function runPairs(): Promise<PairResult[]> {
     const { name, path, expected, reply, earlyReply, holds } = result;
     table.row([name, path, expected, ...timeCells(reply), ...timeCells(earlyReply), mark(holds)]);
   }
-  console.log(`${published}\n`);
+  console.log(`${others}\n`);
   return results;
 }
 

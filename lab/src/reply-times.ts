@@ -25,6 +25,7 @@ export interface PairResult {
 }
 
 export interface ReplyTime {
+  readonly timesMs: readonly number[];
   readonly medianMs: number;
   readonly limitMs: number;
   readonly barMs: number;
@@ -63,8 +64,8 @@ export async function replyTimes(replies: LabProcess, count: number, early = fal
   return times;
 }
 
-function replyTime(times: readonly number[], limitMs: number): ReplyTime {
-  return { medianMs: medianOf(times), limitMs, barMs: barOf(limitMs) };
+function replyTime(timesMs: readonly number[], limitMs: number): ReplyTime {
+  return { timesMs, medianMs: medianOf(timesMs), limitMs, barMs: barOf(limitMs) };
 }
 
 async function pathOf(pings: LabProcess): Promise<string> {

@@ -9,8 +9,10 @@ const longestMs = 1000;
 
 export class PollSet {
   readonly #calls: SystemCalls;
-  readonly #timeout = new DataView(new ArrayBuffer(16));
-  #descriptors = new DataView(new ArrayBuffer(0));
+  readonly #timeout = new Uint8Array(16);
+  readonly #timeoutView = new DataView(this.#timeout.buffer);
+  #descriptors = new Uint8Array(0);
+  #view = new DataView(this.#descriptors.buffer);
 
   constructor(calls: SystemCalls) {
     this.#calls = calls;
@@ -18,10 +20,11 @@ export class PollSet {
 
   /** Which descriptors are watched from now on. */
   watch(fds: readonly number[]): void {
-    this.#descriptors = new DataView(new ArrayBuffer(fds.length * descriptorBytes));
+    this.#descriptors = new Uint8Array(fds.length * descriptorBytes);
+    this.#view = new DataView(this.#descriptors.buffer);
     for (const [index, fd] of fds.entries()) {
-      this.#descriptors.setInt32(index * descriptorBytes, fd, true);
-      this.#descriptors.setInt16(index * descriptorBytes + 4, readable, true);
+      this.#view.setInt32(index * descriptorBytes, fd, true);
+      this.#view.setInt16(index * descriptorBytes + 4, readable, true);
     }
   }
 
@@ -29,15 +32,13 @@ export class PollSet {
   wait(ms: number): void {
     const cutMs = Math.max(0, Math.min(ms, longestMs));
     const seconds = Math.floor(cutMs / 1000);
-    this.#timeout.setBigInt64(0, BigInt(seconds), true);
-    this.#timeout.setBigInt64(8, BigInt(Math.floor((cutMs - seconds * 1000) * 1e6)), true);
-    const { buffer, byteLength } = this.#descriptors;
-    const timeout = new Uint8Array(this.#timeout.buffer);
-    this.#calls.ppoll(new Uint8Array(buffer), byteLength / descriptorBytes, timeout, null);
+    this.#timeoutView.setBigInt64(0, BigInt(seconds), true);
+    this.#timeoutView.setBigInt64(8, BigInt(Math.floor((cutMs - seconds * 1000) * 1e6)), true);
+    this.#calls.ppoll(this.#descriptors, this.#descriptors.length / descriptorBytes, this.#timeout, null);
   }
 
   /** Whether the descriptor at that place of `watch` can be read, or has ended, since the last `wait`. */
   isReady(index: number): boolean {
-    return (this.#descriptors.getInt16(index * descriptorBytes + 6, true) & (readable | ended)) !== 0;
+    return (this.#view.getInt16(index * descriptorBytes + 6, true) & (readable | ended)) !== 0;
   }
 }
