@@ -263,8 +263,8 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
     if (family) this.#session.fresh.begin(now, family, out);
   }
 
-  resumed(): void {
-    this.#introducing.resumed();
+  resumed(now: number): void {
+    this.#introducing.resumed(now);
   }
 
   // Inputs

@@ -61,8 +61,8 @@ interface Leg {
 
 /** The record of an introduction lives for a minute; a nonce that was not taken by then is worth nothing. */
 const maxNonceSends = 8;
-/** How often the server is asked for its answer, counted from the first Connect, once the host's has come. */
-const maxSends = 8;
+/** How long the server is asked for its answer once the host's has come. */
+const lateAnswerMs = 10_000;
 
 export class Connecting implements Sleeper {
   readonly #context: PeerContext;
@@ -70,14 +70,13 @@ export class Connecting implements Sleeper {
   readonly #ticket: Ticket;
   readonly #key: Uint8Array;
   #id: Uint8Array;
-  #idAtMs: number;
-  /** Whether the server has answered to this id. */
-  #heard = false;
+  /** When the id was new, or the server answered to it last. */
+  #quietSinceMs: number;
   readonly #deadline: Deadline<Sleeper>;
   readonly #legs: Leg[];
   readonly #startedAtMs: number;
   readonly #patienceMs: number;
-  #hostAnswered = false;
+  #hostAnsweredAtMs = Infinity;
   #clockLearnedAtMs = -Infinity;
 
   /** `patienceMs`: how long to go on without the host's answer; `Infinity` while a session waits to go on. */
@@ -96,7 +95,7 @@ export class Connecting implements Sleeper {
     this.#id = newTransactionId(context);
     this.#deadline = context.deadlines.create(this, "connect");
     this.#startedAtMs = now;
-    this.#idAtMs = now;
+    this.#quietSinceMs = now;
     this.#patienceMs = patienceMs;
     this.#legs = links.map((link) => ({
       link,
@@ -119,14 +118,14 @@ export class Connecting implements Sleeper {
   }
 
   /** The host has answered: only the server's answer may still be missing, and the nonce is to be returned. */
-  finish(): void {
-    this.#hostAnswered = true;
+  finish(now: number): void {
+    this.#hostAnsweredAtMs = Math.min(this.#hostAnsweredAtMs, now);
     this.#arm();
   }
 
   /** Whether the host's answer is still awaited. */
   get waiting(): boolean {
-    return !this.#hostAnswered;
+    return this.#hostAnsweredAtMs === Infinity;
   }
 
   /** Whether the server has answered it on that socket's present address. */
@@ -144,7 +143,7 @@ export class Connecting implements Sleeper {
     if (!equalBytes(message.transactionId, this.#id)) return false;
     const leg = this.#legs.find((each) => each.link === link);
     if (!leg) return false;
-    this.#heard = true;
+    this.#quietSinceMs = now;
     if (leg.sends === 1) link.learnRtt(now - leg.sentAtMs);
     if (message.messageClass === MessageClass.success) this.#succeeded(now, leg, message, out);
     if (message.messageClass === MessageClass.error) this.#refused(now, leg, message, out);
@@ -152,7 +151,7 @@ export class Connecting implements Sleeper {
   }
 
   wake(now: number, _reason: string, out: Out): void {
-    if (!this.#hostAnswered && now - this.#startedAtMs >= this.#patienceMs) {
+    if (this.waiting && now - this.#startedAtMs >= this.#patienceMs) {
       this.#fail(now, this.#impatience(), out);
       return;
     }
@@ -171,7 +170,7 @@ export class Connecting implements Sleeper {
     leg.mapped = connected.mapped;
     leg.error = undefined;
     leg.proven ||= connected.proven;
-    if (leg.proven && this.#hostAnswered) leg.nextAtMs = Infinity;
+    if (leg.proven && !this.waiting) leg.nextAtMs = Infinity;
     if (first) this.#owner.introduced(now, leg.link, connected, out);
     leg.link.learn(now, connected.mapped, connected.epoch, out);
     if (returnNonce) this.#sendNonce(now, leg, out);
@@ -218,38 +217,44 @@ export class Connecting implements Sleeper {
   }
 
   #send(now: number, leg: Leg, out: Out): void {
-    if (this.#hostAnswered && (leg.channel !== undefined || leg.sends >= maxSends)) {
-      this.#sendNonce(now, leg, out);
-      return;
-    }
+    if (!this.waiting && leg.channel !== undefined) return this.#sendNonce(now, leg, out);
+    if (now - this.#hostAnsweredAtMs >= lateAnswerMs) return this.#giveUp(now, leg, out);
     this.#renewId(now);
-    const approach = this.#owner.approach(now, this.#hostAnswered ? 0 : leg.sends);
+    const approach = this.#owner.approach(now, this.waiting ? leg.sends : 0);
     if (approach) this.#encodeAndSend(now, leg, approach, out);
     leg.sends++;
     leg.sentAtMs = now;
     this.#repeatLater(now, leg);
   }
 
+  /** The host's answer came without the server's: where that is so on every leg, there is no relay, and it starts anew. */
+  #giveUp(now: number, leg: Leg, out: Out): void {
+    leg.nextAtMs = Infinity;
+    if (this.#legs.every(({ channel, nextAtMs }) => channel === undefined && nextAtMs === Infinity)) {
+      this.#fail(now, { kind: "server-unreachable" }, out);
+    }
+  }
+
   /** To the server all that comes from another address under the same id is a replay: a copy, or a NAT that changed its mind. */
   #renewId(now: number): void {
-    if (this.#heard || now - this.#idAtMs < silentConnectMs) return;
+    if (now - this.#quietSinceMs < silentConnectMs) return;
     this.#id = newTransactionId(this.#context);
-    this.#idAtMs = now;
+    this.#quietSinceMs = now;
   }
 
   /** Returns the nonce, if there is one to return and the server has not taken it yet. */
   #sendNonce(now: number, leg: Leg, out: Out): void {
-    if (this.#hostAnswered) leg.nextAtMs = Infinity;
+    if (!this.waiting) leg.nextAtMs = Infinity;
     if (leg.nonce === undefined || leg.proven || leg.nonceSends >= maxNonceSends) return;
     leg.nonceSends++;
     this.#encodeAndSend(now, leg, undefined, out);
     // Until the host has answered, the repeated Connect carries the nonce, too, and keeps to its own time.
-    if (this.#hostAnswered) this.#repeatLater(now, leg);
+    if (!this.waiting) this.#repeatLater(now, leg);
   }
 
   #repeatLater(now: number, leg: Leg): void {
     leg.nextAtMs = now + leg.timeoutMs;
-    const longestMs = this.#patienceMs === Infinity ? longestTimeoutMs : longestConnectTimeoutMs;
+    const longestMs = this.#patienceMs === Infinity || !this.waiting ? longestTimeoutMs : longestConnectTimeoutMs;
     leg.timeoutMs = Math.max(leg.timeoutMs, Math.min(2 * leg.timeoutMs, longestMs));
   }
 
@@ -276,7 +281,7 @@ export class Connecting implements Sleeper {
   }
 
   #arm(): void {
-    const patienceEnds = this.#hostAnswered ? Infinity : this.#startedAtMs + this.#patienceMs;
+    const patienceEnds = this.waiting ? this.#startedAtMs + this.#patienceMs : Infinity;
     const next = Math.min(patienceEnds, ...this.#legs.map((leg) => leg.nextAtMs));
     if (next === Infinity) this.stop();
     else this.#context.deadlines.set(this.#deadline, next);

@@ -209,8 +209,9 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
     const seen = session.keeper.seenAddresses;
     const isBehindSame = this.#sockets.links.some(({ mapped }) => mapped && seen.some((each) => sameIp(each, mapped)));
     for (const { kind, address } of session.namedCandidates) {
-      if (!mayBeNamed(address) || seen.some((known) => sameAddress(known, address))) continue;
-      if (!session.confirmed && !this.#sockets.own.isNear(address, seen)) continue;
+      if (!mayBeNamed(address)) continue;
+      const isKnown = seen.some((known) => sameAddress(known, address));
+      if (!session.confirmed && (isKnown || !this.#sockets.own.isNear(address, seen))) continue;
       const link = this.#sockets.ofFamily(address.family);
       if (!link) continue;
       const path = session.keeper.addNamed(now, { kind: "direct", port: link.port, remote: address }, kind);

@@ -112,8 +112,8 @@ export class Introducing implements ConnectingOwner, Sleeper {
   }
 
   /** The host took the resume. */
-  resumed(): void {
-    this.#connecting?.finish();
+  resumed(now: number): void {
+    this.#connecting?.finish(now);
   }
 
   /** Takes an answer of the server; false when it is none to a Connect of ours. */
@@ -144,7 +144,7 @@ export class Introducing implements ConnectingOwner, Sleeper {
     }
     const sessionKeys = new SessionKeys(this.#context.primitives, keys, opening.index, payload.index, now);
     this.#owner.connected(now, sessionKeys, payload.earlyDataTaken, again, out);
-    this.#connecting?.finish();
+    this.#connecting?.finish(now);
   }
 
   // ConnectingOwner

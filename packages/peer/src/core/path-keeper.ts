@@ -91,6 +91,7 @@ export class PathKeeper {
   /** An address that the peer named, tried from `now` on. It gets a few probes in each round, and nothing else until it answers. */
   addNamed(now: number, route: Route, candidate: CandidateKind): Path {
     const path = this.#direct(route, candidate, unprovenAllowance, true);
+    path.allowance = Math.max(path.allowance, unprovenAllowance);
     path.tryAt(now);
     return path;
   }

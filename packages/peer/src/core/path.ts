@@ -5,7 +5,16 @@
 import type { CandidateKind } from "@fractal-punch/wire";
 import { LossMeter } from "./loss-meter.ts";
 import type { Route } from "./route.ts";
-import { activeProbeMs, deadMs, firstProbeGapMs, heardAllowance, keepaliveMs, roundMs, suspectMs } from "./timing.ts";
+import {
+  activeProbeMs,
+  deadMs,
+  firstProbeGapMs,
+  heardAllowance,
+  keepaliveMs,
+  likelyRttMs,
+  roundMs,
+  suspectMs,
+} from "./timing.ts";
 
 /** How many probes may wait for a reply; older ones count as lost. */
 const maxWaiting = 32;
@@ -187,7 +196,7 @@ export class Path {
 
   /** 600 ms or 2 round trips, 1.2 s or 4 round trips. */
   #patience(baseMs: number): number {
-    return Math.max(baseMs, (baseMs / (suspectMs / 2)) * (this.rttMs ?? 0));
+    return Math.max(baseMs, (baseMs / (suspectMs / 2)) * (this.rttMs ?? likelyRttMs));
   }
 
   #forgetLost(now: number): void {

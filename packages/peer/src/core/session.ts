@@ -56,6 +56,8 @@ export interface ClientSide {
   resumed(now: number, out: Out): void;
 }
 
+const maxHeld = 16;
+
 export interface SessionOptions {
   readonly id: number;
   /** The other end's static public key. */
@@ -79,6 +81,8 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
   closed = false;
   #lastHeardAtMs: number;
   #lastPath: Path | undefined;
+  /** Datagrams from before the first path: the keys may come directly, before the server's word on channel and address. */
+  readonly #held: Uint8Array[] = [];
   readonly #context: PeerContext;
   readonly #owner: SessionOwner;
   readonly #clientSide: ClientSide | undefined;
@@ -173,8 +177,10 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
   send(now: number, data: Uint8Array, out: Out): void {
     const restart = this.#atWork(now, out);
     const packet = this.keys.sealing(now)?.seal(encodeFrame({ kind: "data", data }));
-    if (packet) this.keeper.send(packet, this.keeper.paths.forDatagram(now, restart), out);
-    else this.relayLost(now, out);
+    if (!packet) return this.relayLost(now, out);
+    const ways = this.keeper.paths.forDatagram(now, restart);
+    if (ways.length > 0) this.keeper.send(packet, ways, out);
+    else if (!this.#lastPath && this.#held.length < maxHeld) this.#held.push(packet);
   }
 
   /** Sends a frame over the paths that a datagram would take in doubt. */
@@ -217,6 +223,8 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
       this.#lastPath = current;
       const path = this.#pathStatus;
       if (path) out.emit({ type: "path", session: this.id, path });
+      for (const packet of this.#held.splice(0))
+        this.keeper.send(packet, this.keeper.paths.forDatagram(now, true), out);
     }
     this.#judge(now, out);
     const dueAt = Math.min(this.#lastHeardAtMs + forgetMs, this.keys.dueAtMs, this.keeper.dueAtMs, this.fresh.dueAtMs);

@@ -24,6 +24,8 @@ export const activeProbeMs = 300;
 /** Silence after which a path is doubted, and given up; both are longer where the round trip is. */
 export const suspectMs = 600;
 export const deadMs = 1200;
+/** Of a path whose round trip is not known yet. */
+export const likelyRttMs = 500;
 
 /** Rounds while there is no direct path: the first gap, doubled up to the longest. */
 export const firstRoundGapMs = 2000;

@@ -142,7 +142,7 @@ test("a relayed path stands from the start, is kept up by probes, and stands no 
   assert.equal(path.nextProbeAtMs, Infinity, "rounds are for direct paths");
   path.probed(0, 1, true);
   assert.equal(path.nextProbeAtMs, 300);
-  assert.equal(path.dead(1201), true);
+  assert.equal(path.dead(2001), true);
   path.bury();
   assert.equal(path.standing, false);
 });
