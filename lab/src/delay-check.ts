@@ -35,7 +35,7 @@ async function measure(lab: Lab, delayMs: number): Promise<number[]> {
   const from = await lab.topology.addNode("from", { delayMs });
   const to = await lab.topology.addNode("to");
   const run = (node: typeof from, role: string): LabProcess =>
-    lab.start(node, process.execPath, [program, role, ipOf(to, 4), `${port}`, `${datagrams}`]);
+    lab.start(node, process.execPath, ["--single-threaded-gc", program, role, ipOf(to, 4), `${port}`, `${datagrams}`]);
   const receiver = run(to, "receive");
   await receiver.next(({ event }) => event === "listening");
   run(from, "send");
