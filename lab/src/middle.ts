@@ -26,13 +26,7 @@ export class Middle {
     const { name } = namespace;
     const made = await this.tell({ type: "node", name, addresses, line, ...(behind !== undefined && { behind }) });
     configureLinks(this.#namespace, [`link set ${made} netns ${name} name ${device}`]);
-    configureLinks(namespace, [
-      `link set ${device} mtu 1500 txqueuelen 2000 up`,
-      ...addresses.map((ip) => `addr add ${ip}/${ip.includes(":") ? "64 nodad" : 24} dev ${device}`),
-      ...[...new Set(addresses.map((ip) => (ip.includes(":") ? "::/0" : "0.0.0.0/0")))].map(
-        (all) => `route add ${all} dev ${device}`,
-      ),
-    ]);
+    configureLinks(namespace, [`link set ${device} mtu 1500 txqueuelen 2000 up`, ...addressLines(device, addresses)]);
   }
 
   /** Fulfilled when the middle has obeyed, with the device's name for a node; rejects when it cannot. */
@@ -58,4 +52,15 @@ export class Middle {
     if (answer.event !== "done") throw new Error(`${command.type}: ${textIn(answer, "reason")}`);
     return typeof answer.fields["device"] === "string" ? answer.fields["device"] : undefined;
   }
+}
+
+function addressLines(device: string, addresses: readonly string[]): string[] {
+  const v4 = addresses.filter((ip) => !ip.includes(":"));
+  const v6 = addresses.filter((ip) => ip.includes(":"));
+  return [
+    ...v4.map((ip) => `addr add ${ip}/24 dev ${device}`),
+    ...v6.map((ip) => `addr add ${ip}/64 dev ${device} nodad`),
+    ...(v4.length > 0 ? [`route add 0.0.0.0/0 dev ${device}`] : []),
+    ...(v6.length > 0 ? [`route add ::/0 dev ${device}`] : []),
+  ];
 }

@@ -15,13 +15,12 @@ export interface Delays {
   readonly client: number;
 }
 
-/** Where a host and a client stand, and the public address that each is seen from. */
+/** Where a host and a client stand, and the public address that the host is seen from. */
 export interface Placement {
   readonly server: LabNode;
   readonly host: LabNode;
   readonly client: LabNode;
   readonly hostIp: string;
-  readonly clientIp: string;
 }
 
 /** A way for a host and a client to stand in the internet, and the path that they are to get. */
@@ -172,7 +171,7 @@ async function placePublic(
   const host = await topology.addNode("host", { families, firewall, delayMs: delays.host });
   const client = await topology.addNode("client", { families, firewall, delayMs: delays.client });
   const server = await topology.addNode("server", { families, delayMs: delays.server });
-  return { server, host, client, hostIp: ipOf(host, family), clientIp: ipOf(client, family) };
+  return { server, host, client, hostIp: ipOf(host, family) };
 }
 
 type RouterKind = readonly [NatKind, UnaskedInput];
@@ -205,6 +204,5 @@ async function placeBehind(
     host: await hostRouter.addNode("host"),
     client: await clientRouter.addNode("client"),
     hostIp: hostRouter.publicIp,
-    clientIp: clientRouter.publicIp,
   };
 }
