@@ -1,4 +1,5 @@
 export * from "./bare-machine.ts";
+export { Crowd } from "./crowd.ts";
 export * from "./datagram-log.ts";
 export * from "./event-queue.ts";
 export * from "./firewall.ts";

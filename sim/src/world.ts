@@ -146,19 +146,24 @@ export class World {
     middle.arrive(datagram);
   }
 
-  /** Lets everything happen that is due up to `untilMs`, which is the time then. */
+  /**
+   * Lets everything happen that is due up to `untilMs`, which is the time then. A time that never comes (`Infinity`) is
+   * a scenario without an end: it throws after an hour, and says what was still waiting.
+   */
   run(untilMs: number): void {
+    if (!Number.isFinite(untilMs)) this.runUntil(() => false);
     const { queue } = this.#traffic;
     while (queue.nextAt() <= untilMs) this.#step();
     if (untilMs > this.now) this.#traffic.now = untilMs;
   }
 
   /**
-   * Runs until `predicate` holds, and returns the time. Throws when it does not by `deadlineMs`, or within an hour,
+   * Runs until `predicate` holds, and returns the time. Throws when it does not by `latestMs`, or within an hour,
    * and says what was still waiting then.
    */
-  runUntil(predicate: () => boolean, deadlineMs: number = this.now + hourMs): number {
+  runUntil(predicate: () => boolean, latestMs: number = Infinity): number {
     const { queue } = this.#traffic;
+    const deadlineMs = Math.min(latestMs, this.now + hourMs);
     while (!predicate()) {
       if (queue.nextAt() <= deadlineMs) {
         this.#step();

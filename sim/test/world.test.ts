@@ -6,6 +6,7 @@ import {
   entryText,
   firewall,
   fullCone,
+  Pair,
   portRestrictedCone,
   World,
   worldEpochMs,
@@ -301,9 +302,19 @@ test("runUntil stops at once when its condition holds, and else says who was wai
   assert.equal(world.now, 1000);
 });
 
-test("a scenario without an end stops after a virtual hour", () => {
-  const world = new World({ seed: 1 });
-  assert.throws(() => world.runUntil(() => false), /by 3600000 ms/);
+test("a scenario without an end stops after a virtual hour, and says who still waits for what", () => {
+  const endless: ((world: World) => void)[] = [
+    (world) => world.run(Infinity),
+    (world) => void world.runUntil(() => false),
+    (world) => void world.runUntil(() => false, Infinity),
+  ];
+  for (const end of endless) {
+    const world = new World({ seed: 1 });
+    bareNode(world, "server", { address: "192.0.2.1" });
+    world.after(4_000_000, () => undefined);
+    assert.throws(() => end(world), /by 3600000 ms\. server waits for nothing; 1 things are under way/);
+  }
+  assert.throws(() => new Pair().begin().pass(Infinity), /host wakes at [0-9.]+ ms/);
 });
 
 test("a machine that wants to be woken for ever at one moment is named, not waited for", () => {

@@ -10,6 +10,7 @@ export function describe(draw: Draw): string {
   if (shared !== "nothing") parts.push(`shared: ${shared}`);
   if (detour) parts.push(`${detour.delayMs} ms more to the ${detour.to}`);
   parts.push(`${datagrams} ${sizes} datagrams, one each ${everyMs} ms`);
+  if (draw.waitMs > 0) parts.push(`the host waits ${draw.waitMs / 1000} s`);
   if (draw.early) parts.push("early data");
   if (draw.pushes) parts.push("pushes");
   if (draw.observed) parts.push("observed");

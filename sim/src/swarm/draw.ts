@@ -38,6 +38,8 @@ export interface Draw {
   readonly sizes: "small" | "large" | "mixed";
   /** The host sends a stream of its own beside the echoes. */
   readonly pushes: boolean;
+  /** How long the host waits for its clients. */
+  readonly waitMs: number;
   /** How long the application is silent after the stream. */
   readonly pauseMs: number;
   readonly observed: boolean;
@@ -66,7 +68,8 @@ export function drawOf(seed: number): Draw {
     everyMs,
     sizes: prng.pick(["small", "small", "large", "mixed"]),
     pushes: prng.chance(0.25),
-    pauseMs: prng.chance(0.08) ? prng.pick([8000, 35_000, 70_000, 150_000]) : 0,
+    waitMs: prng.chance(0.08) ? prng.pick([25_000, 55_000, 100_000, 400_000]) : 0,
+    pauseMs: prng.chance(0.08) ? prng.pick([8000, 35_000, 70_000, 200_000]) : 0,
     // A first message that was refused for its time could be sent again by the observer once its time has come.
     observed: prng.chance(0.25) && clients.every(({ clockOffsetMs }) => clockOffsetMs === 0),
     misfortunes: drawMisfortunes(prng, datagrams * everyMs, lossy > 0, () => drawHome(prng, mixed, lossy)),

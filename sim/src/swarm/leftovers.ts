@@ -1,6 +1,6 @@
 /** Once everybody has gone, with a word or without one, nothing of them may be left. */
 import type { PeerEvent } from "@fractal-punch/peer/core";
-import { clientSession } from "@fractal-punch/peer/core";
+import { clientSession, Host } from "@fractal-punch/peer/core";
 import type { Node } from "../node.ts";
 import { isLossy } from "./draw.ts";
 import type { Scene } from "./scene.ts";
@@ -57,6 +57,11 @@ function unheard(scene: Scene, sessions: readonly (number | undefined)[]): strin
 }
 
 function sessionsLeft({ sessions, clients, pair }: Scene): string | undefined {
+  const { machine } = pair.host;
+  const known = pair
+    .hostEvents("closed")
+    .filter(({ event }) => machine instanceof Host && machine.status(event.session));
+  if (known.length > sessions.size) return `the host still knows ${known.length} sessions that it ended`;
   if (pair.host.machine !== undefined && sessions.size > 0) return `the host still has ${sessions.size} sessions`;
   const open = clients.filter(
     ({ machine, events }) => machine !== undefined && !events.some(({ event }) => event.type === "closed"),

@@ -46,9 +46,7 @@ function faultOf(scene: Scene): string | undefined {
   }
   observer?.replayAll();
   scene.world.run(scene.world.now + (isCalm(draw) ? echoMs : 0));
-  return (
-    (isCalm(draw) ? (scene.ledger.missing ?? sessionsTooMany(scene)) : undefined) ?? died(scene) ?? leftovers(scene)
-  );
+  return (isCalm(draw) ? (scene.ledger.missing ?? needless(scene)) : undefined) ?? died(scene) ?? leftovers(scene);
 }
 
 /** The applications send, as long as misfortunes last. */
@@ -97,7 +95,10 @@ function died(scene: Scene): string | undefined {
   return closed && !restarted ? `the host ended session ${closed.session}: ${closed.reason}` : undefined;
 }
 
-function sessionsTooMany({ pair, clients }: Scene): string | undefined {
+/** A calm world's clients are introduced once, and keep their sessions. */
+function needless({ pair, clients }: Scene): string | undefined {
   const sessions = pair.hostEvents("session").length;
-  return sessions === clients.length ? undefined : `the host had ${sessions} sessions for ${clients.length} clients`;
+  const introductions = pair.server.events.filter(({ event }) => event.type === "introduced").length;
+  if (sessions === clients.length && introductions === clients.length) return undefined;
+  return `${clients.length} clients were introduced ${introductions} times and had ${sessions} sessions, though nothing befell them`;
 }

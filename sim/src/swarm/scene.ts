@@ -56,6 +56,7 @@ export class Scene {
     const { pair, world, draw } = this;
     pair.host.onEvent((event) => this.#atHost(event));
     pair.begin();
+    world.run(world.now + draw.waitMs);
     this.#clientStarts(0, pair.client);
     pair.connect(draw.early ? { earlyData: asciiText(this.ledger.request(0)) } : {});
     for (let index = 1; index < draw.clients.length; index++) {

@@ -1,0 +1,123 @@
+// Faults to plant, one at a time, in a copy of the machines: what the simulator's swarm has to find. `find` is source text
+// that must be there exactly once.
+const server = "packages/server/src/core";
+const peer = "packages/peer/src/core";
+const wire = "packages/wire/src";
+
+export const plantedFaults = [
+  {
+    name: "the replay window takes the newest packet twice",
+    file: `${peer}/replay-window.ts`,
+    find: "this.#top = counter + 1;",
+    replace: "this.#top = counter;",
+  },
+  {
+    name: "the replay window is not told of new packets",
+    file: `${peer}/session-keys.ts`,
+    find: "this.#window.accept(header.counter);",
+    replace: "",
+  },
+  {
+    name: "a lost timer: requests to the server are not repeated",
+    file: `${peer}/transaction.ts`,
+    find: "this.#context.deadlines.set(this.#deadline, now + this.#timeoutMs);",
+    replace: "this.#context.deadlines.set(this.#deadline, now + 1e9);",
+  },
+  {
+    name: "a NAT's mapping is never refreshed: no keepalive",
+    file: `${peer}/server-link.ts`,
+    find: "this.#context.deadlines.set(this.#keepalive, now + keepaliveMs);",
+    replace: "",
+  },
+  {
+    name: "a probe is answered to the wrong address",
+    file: `${peer}/session.ts`,
+    find: 'this.sendFrameOn(now, route, { kind: "probe-reply", id: frame.id, seen: route.remote }, out);',
+    replace: 'this.sendFrame(now, { kind: "probe-reply", id: frame.id, seen: route.remote }, out);',
+  },
+  {
+    name: "a path is not left when it is dead",
+    file: `${peer}/timing.ts`,
+    find: "export const deadMs = 1200;",
+    replace: "export const deadMs = 1_200_000;",
+  },
+  {
+    name: "keys are not renewed",
+    file: `${peer}/key-ring.ts`,
+    find: 'this.#session.role === "client" ? now + rekeyMs : Infinity',
+    replace: 'this.#session.role === "client" ? now + 1e9 : Infinity',
+  },
+  {
+    name: "new keys are not taken into use",
+    file: `${peer}/key-ring.ts`,
+    find: "    this.current = keys;\n",
+    replace: "    this.current ??= keys;\n",
+  },
+  {
+    name: "the host does not register anew when its address changed",
+    file: `${peer}/host.ts`,
+    find: "    this.#registrations.get(link.port)?.check(now, out);\n    for (const { session } of this.#guests.all()) session.beginRound(now, out);\n  }\n\n  serverRestarted",
+    replace: "  }\n\n  serverRestarted",
+  },
+  {
+    name: "the host remembers sessions that have ended",
+    file: `${peer}/host.ts`,
+    find: "this.#guests.remove(session);",
+    replace: "",
+  },
+  {
+    name: "a channel's number may be taken already",
+    file: `${server}/channels.ts`,
+    find: "if (number !== except && !taken?.has(number)) return number;",
+    replace: "if (number !== except || taken) return firstChannel;",
+  },
+  {
+    name: "a channel of a host with both families leads back to whoever sent",
+    file: `${server}/channels.ts`,
+    find: "const other = channel === pair.client ? pair.host : pair.client;",
+    replace:
+      "const other = pair.registration.legs.length > 1 ? channel : channel === pair.client ? pair.host : pair.client;",
+  },
+  {
+    name: "an introduction's record is never removed",
+    file: `${server}/introductions.ts`,
+    find: "this.#deadlines.set(introduction.deadline, now + this.#limits.introductionLifeMs);",
+    replace: "",
+  },
+  {
+    name: "an idle channel never ends",
+    file: `${server}/channels.ts`,
+    find: "return Math.min(pair.activeAt + lifeMs, this.#clock.at(pair.ticket.expiresAtMs));",
+    replace: "return lifeMs + this.#clock.at(pair.ticket.expiresAtMs);",
+  },
+  {
+    name: "introductions are signed with the client's key",
+    file: `${server}/connect.ts`,
+    find: "const signature = { macs: primitives, key: registration.key };",
+    replace: "const signature = { macs: primitives, key };",
+  },
+  {
+    name: "a rate's bucket is not refilled once it was used",
+    file: `${server}/buckets.ts`,
+    find: "const capped = Math.min(fullAt, now + this.#burst * this.#msPerToken);",
+    replace: "const capped = fullAt + 1e9;",
+  },
+  {
+    name: "the proof of a client's address is not noted",
+    file: `${server}/connect.ts`,
+    find: "if (proves) state.channels.prove(pair);",
+    replace: "",
+  },
+  {
+    name: "IPv6 addresses are written without the transaction id",
+    file: `${wire}/builder.ts`,
+    find: "(ip[i] ?? 0) ^ (this.#arena[4 + i] ?? 0)",
+    replace: "(ip[i] ?? 0) ^ (i < 4 ? (this.#arena[4 + i] ?? 0) : 0)",
+  },
+  {
+    name: "a datagram of the application loses its last byte when it is large",
+    file: `${wire}/frames.ts`,
+    find: "return { kind, data: reader.rest() };",
+    replace: "return { kind, data: reader.take(Math.min(reader.remaining, 1190)) };",
+  },
+];
