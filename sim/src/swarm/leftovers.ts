@@ -57,12 +57,11 @@ function unheard(scene: Scene, sessions: readonly (number | undefined)[]): strin
 }
 
 function sessionsLeft({ sessions, clients, pair }: Scene): string | undefined {
-  const { machine } = pair.host;
-  const known = pair
-    .hostEvents("closed")
-    .filter(({ event }) => machine instanceof Host && machine.status(event.session));
+  const host = pair.host.machine;
+  const ended = pair.hostEvents("closed").map(({ event }) => event.session);
+  const known = ended.filter((session) => host instanceof Host && host.status(session) !== undefined);
   if (known.length > sessions.size) return `the host still knows ${known.length} sessions that it ended`;
-  if (pair.host.machine !== undefined && sessions.size > 0) return `the host still has ${sessions.size} sessions`;
+  if (host !== undefined && sessions.size > 0) return `the host still has ${sessions.size} sessions`;
   const open = clients.filter(
     ({ machine, events }) => machine !== undefined && !events.some(({ event }) => event.type === "closed"),
   );
