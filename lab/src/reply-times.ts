@@ -9,6 +9,7 @@ import type { LabNode } from "./topology.ts";
 
 const program = fileURLToPath(new URL("./reply-program.js", import.meta.url));
 const sessions = 11;
+const warmUps = 3;
 const withinMs = 120_000;
 /** Of a pair that may stay relayed: long enough for all that is tried at the start. */
 const relayedPings = ["--count", "20", "--interval", "0.1"];
@@ -45,10 +46,10 @@ export async function measurePair(lab: Lab, pair: Pair, delays: Delays): Promise
   return { name: pair.name, path, expected: pair.path, reply, earlyReply, holds };
 }
 
-/** A process that has made one session, so that its modules are loaded and compiled. */
+/** A process that has made a few sessions, so that its modules are loaded and compiled. */
 export async function startReplies(lab: Lab, client: LabNode, invite: string): Promise<LabProcess> {
   const replies = lab.start(client, process.execPath, [program, invite]);
-  await replyTimes(replies, 1);
+  await replyTimes(replies, warmUps);
   return replies;
 }
 
