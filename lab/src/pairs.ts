@@ -26,8 +26,7 @@ export interface Placement {
 /** A way for a host and a client to stand in the internet, and the path that they are to get. */
 export interface Pair {
   readonly name: string;
-  /** "either": they get replies, over whichever path. */
-  readonly path: "direct" | "relayed" | "either";
+  readonly path: "direct" | "relayed";
   /** They share one network, and have no line between them. */
   readonly neighbours?: boolean;
   place(topology: Topology, delays?: Delays): Promise<Placement>;
@@ -84,13 +83,13 @@ export const bothBehindOne: Pair = {
 
 export const clientSymmetric: Pair = {
   name: "masquerading NATs, the client's fully random",
-  path: "either",
+  path: "relayed",
   place: (topology, delays) => placeBehindTwo(topology, ["masquerade", "drop"], ["masquerade-random", "drop"], delays),
 };
 
 export const hostSymmetric: Pair = {
   name: "masquerading NATs, the host's fully random",
-  path: "either",
+  path: "relayed",
   place: (topology, delays) => placeBehindTwo(topology, ["masquerade-random", "drop"], ["masquerade", "drop"], delays),
 };
 
