@@ -52,9 +52,9 @@ export function drawOf(seed: number): Draw {
   const lossy = prng.chance(0.35) ? prng.pick([0.01, 0.05, 0.1]) : 0;
   const mixed = prng.chance(0.3);
   const host = drawEnd(prng, mixed, lossy);
-  const clientCount = prng.chance(0.9) ? 1 : prng.pick([2, 2, 2, 3, 4, 5]);
+  const clientCount = prng.chance(0.9) ? 1 : prng.pick([2, 2, 2, 3, 5]);
   const clients = Array.from({ length: clientCount }, () => drawEnd(prng, mixed, lossy));
-  const datagrams = 8 + prng.below(16);
+  const datagrams = 6 + prng.below(10);
   const everyMs = prng.pick([10, 20, 50, 100]);
   return {
     seed,
@@ -72,7 +72,7 @@ export function drawOf(seed: number): Draw {
     pauseMs: prng.chance(0.08) ? prng.pick([8000, 35_000, 70_000, 200_000]) : 0,
     // A first message that was refused for its time could be sent again by the observer once its time has come.
     observed: prng.chance(0.25) && clients.every(({ clockOffsetMs }) => clockOffsetMs === 0),
-    misfortunes: drawMisfortunes(prng, datagrams * everyMs, lossy > 0, () => drawHome(prng, mixed, lossy)),
+    misfortunes: drawMisfortunes(prng, datagrams * everyMs, () => drawHome(prng, mixed, lossy)),
     ending: drawEnding(prng),
   };
 }
@@ -118,6 +118,6 @@ function drawShared(prng: Prng, clients: number): Draw["shared"] {
 
 /** Clients look for a host that vanished for ten minutes, which takes as long as ten other worlds. */
 function drawEnding(prng: Prng): Draw["ending"] {
-  if (prng.chance(0.008)) return "host vanishes";
+  if (prng.chance(0.005)) return "host vanishes";
   return prng.chance(0.8) ? "close" : prng.pick(["vanish", "host stops"]);
 }

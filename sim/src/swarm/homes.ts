@@ -27,15 +27,17 @@ export class Homes {
     this.#world = world;
   }
 
-  /** A home of its own; `carrier`: the carrier's NAT that it is to be behind. */
-  build(draw: HomeDraw, carrier: Router | undefined = this.#carrierOf(draw)): Home {
+  /** A home of its own; `neighbour`: one whose carrier's NAT it is to be behind, too, if that has one. */
+  build(drawn: HomeDraw, neighbour?: Home): Home {
+    const shared = drawn.nat === undefined ? undefined : neighbour?.carrier;
+    const draw = shared === undefined ? drawn : { ...drawn, carrier: neighbour?.draw.carrier };
+    const carrier = draw.families === "6" ? undefined : (shared ?? this.#carrierOf(draw));
     const nat = draw.families === "6" ? undefined : this.#router4(draw, carrier);
     const ip6 = draw.families === "4" ? undefined : this.#router6(draw);
     const behind = [nat, ip6].filter((router) => router !== undefined);
-    const used = nat === undefined ? undefined : carrier;
-    const outermost = used ?? (draw.nat === undefined ? undefined : nat);
-    const routers = [used, ...behind].filter((router) => router !== undefined);
-    return { draw, behind, routers, outermost, carrier: used };
+    const outermost = carrier ?? (draw.nat === undefined ? undefined : nat);
+    const routers = [carrier, ...behind].filter((router) => router !== undefined);
+    return { draw, behind, routers, outermost, carrier };
   }
 
   /** Another public address for a NAT. */
@@ -43,8 +45,8 @@ export class Homes {
     router.renumber([ipAddress(`203.0.113.${++this.#count}`)]);
   }
 
-  #carrierOf({ carrier, families, ...draw }: HomeDraw): Router | undefined {
-    if (carrier === undefined || families === "6") return undefined;
+  #carrierOf({ carrier, ...draw }: HomeDraw): Router | undefined {
+    if (carrier === undefined) return undefined;
     const inside = `100.64.${++this.#count}.0/24`;
     return this.#world.nat(`carrier ${this.#count}`, behaviourOf(carrier, draw), {
       inside,

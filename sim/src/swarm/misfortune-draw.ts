@@ -37,22 +37,13 @@ export interface MisfortuneDraw {
   readonly home: HomeDraw;
 }
 
-/** The exchange of the first connect is over by then, even if some of it was lost. */
-const calmMs = 500;
-const lossyCalmMs = 2000;
-
 /** None, one, or two; they begin within the stream. */
-export function drawMisfortunes(
-  prng: Prng,
-  streamMs: number,
-  lossy: boolean,
-  drawHome: () => HomeDraw,
-): MisfortuneDraw[] {
+export function drawMisfortunes(prng: Prng, streamMs: number, drawHome: () => HomeDraw): MisfortuneDraw[] {
   const count = prng.pick([0, 0, 1, 1, 1, 2]);
   return Array.from({ length: count }, () => ({
     kind: prng.pick(misfortuneKinds),
-    atMs: (lossy ? lossyCalmMs : calmMs) + prng.below(streamMs),
-    forMs: prng.pick([100, 500, 1000, 1500, 2500, 4000, 8000]),
+    atMs: prng.below(streamMs),
+    forMs: prng.pick([100, 500, 1000, 1500, 2000, 3000, 6000]),
     shiftMs: prng.pick([-3_600_000, -20_000, 20_000, 3_600_000]),
     home: drawHome(),
   }));

@@ -17,8 +17,6 @@ export interface NatKind {
   readonly cone: boolean;
   /** Lets any port of an address in that was sent to, so that even a symmetric NAT reaches it. */
   readonly open: boolean;
-  /** Suffers the early packet clash, which chance may keep up. */
-  readonly clashes?: boolean;
 }
 
 export type NatName =
@@ -36,7 +34,7 @@ export const natKinds: Readonly<Record<NatName, NatKind>> = {
   "restricted cone": { behaviour: restrictedCone, cone: true, open: true },
   "port-restricted cone": { behaviour: portRestrictedCone, cone: true, open: false },
   "Linux home router": { behaviour: linuxHomeRouter, cone: true, open: false },
-  "Linux that takes unasked datagrams": { behaviour: linuxMasquerade, cone: true, open: false, clashes: true },
+  "Linux that takes unasked datagrams": { behaviour: linuxMasquerade, cone: true, open: false },
   symmetric: { behaviour: symmetric, cone: false, open: false },
   "sequential symmetric": { behaviour: symmetricSequential, cone: false, open: false },
   "symmetric in a block": { behaviour: symmetricInBlock, cone: false, open: false },

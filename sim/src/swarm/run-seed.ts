@@ -78,9 +78,8 @@ function pause(scene: Scene): string | undefined {
 /** Nothing befalls it, and no line loses anything: nor do its ends, then. */
 function isCalm(draw: Draw): boolean {
   if (draw.misfortunes.length > 0 || isLossy(draw)) return false;
-  // The reply to early data may overtake the message that has the keys to it, and so may a direct second message the
-  // server's answer: what is sent before that has come has no path.
-  return !(draw.early && isReordered(draw)) && draw.detour?.to !== "server";
+  // The reply to early data may overtake the message that has the keys to it.
+  return !(draw.early && isReordered(draw));
 }
 
 /** No session has ended while both ends were there. */

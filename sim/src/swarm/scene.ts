@@ -114,8 +114,7 @@ export class Scene {
     if (index === 0 && shared === "host's router") return this.hostHome;
     const draw = clients[index]?.home;
     if (draw === undefined) throw new Error(`there is no client ${index}`);
-    const carrier = index === 0 && shared === "host's carrier" ? this.hostHome.carrier : undefined;
-    return this.homes.build(draw, carrier);
+    return this.homes.build(draw, index === 0 && shared === "host's carrier" ? this.hostHome : undefined);
   }
 
   #endOptions(index: number): EndOptions {

@@ -36,6 +36,6 @@ function unsettled(scene: Scene, client: number, start: number, lossy: boolean):
   if (lossy && [here?.reason, there?.reason].includes("direct-lossy")) return undefined;
   if (atClient !== atHost) return words;
   const home = scene.clientHomes[client];
-  const promised = home !== undefined && promisesDirect(home, scene.hostHome, scene.draw.misfortunes.length === 0);
+  const promised = home !== undefined && promisesDirect(home, scene.hostHome);
   return promised && atClient !== "direct" ? `${words}, and direct was promised,` : undefined;
 }

@@ -89,7 +89,7 @@ function opener(sodium: Sodium): PeerPrimitives["open"] {
   };
 }
 
-/** RFC 2104 over libsodium's SHA-256: unlike Node's Hmac it leaves no object behind for each message. */
+/** RFC 2104 over libsodium's SHA-256: Node's Hmac is an object for each message, which costs more than the hash. */
 function hmac(sodium: Sodium): PeerPrimitives["hmacSha256"] {
   const outer = new Uint8Array(blockBytes + shaBytes);
   const digest = outer.subarray(blockBytes);
