@@ -65,7 +65,7 @@ export class Scene {
       });
     }
     const all = draw.clients.length;
-    world.runUntil(() => this.clients.filter(isConnected).length === all, world.now + all * guestGapMs + connectMs);
+    world.runUntil(() => this.clients.filter(hasConnected).length === all, world.now + all * guestGapMs + connectMs);
   }
 
   /** Every client sends its next datagram, as far as it is awake; so does the host, if it has anything to say. */
@@ -143,6 +143,10 @@ export class Scene {
   }
 }
 
-function isConnected(node: ClientNode): boolean {
-  return node.events.some(({ event }) => event.type === "connected");
+function hasConnected({ name, events }: ClientNode): boolean {
+  for (const { event } of events) {
+    if (event.type === "failed") throw new Error(`${name} does not connect: ${JSON.stringify(event.failure)}`);
+    if (event.type === "connected") return true;
+  }
+  return false;
 }
