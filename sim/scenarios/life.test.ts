@@ -86,6 +86,22 @@ test("a client that closes just after its host came back, its relay still given 
   assert.equal(pair.hostEvents("closed").length, 1);
 });
 
+test("times with fractions of a ms are met, though (t + d) - t is not always d", () => {
+  for (let seed = 1; seed <= 8; seed++) {
+    const line = { delayMs: 10, rateBps: 1_234_567 + seed };
+    const pair = new Pair({ seed, client: line, host: line, server: line })
+      .begin()
+      .connected()
+      .pass(10 * minute);
+    pair.client.stop();
+    pair.pass(11 * minute);
+    assert.equal(pair.hostEvents("closed").length, 1, "the host forgets the session");
+    pair.server.stop();
+    pair.pass(seed / 7).connect();
+    assert.deepEqual(pair.failure(), { kind: "server-unreachable" });
+  }
+});
+
 test("a client whose host has vanished says so after ten minutes, and wakes no more", () => {
   const pair = settled(portRestrictedCone);
   pair.host.stop();

@@ -151,7 +151,7 @@ export class Connecting implements Sleeper {
   }
 
   wake(now: number, _reason: string, out: Out): void {
-    if (this.waiting && now - this.#startedAtMs >= this.#patienceMs) {
+    if (this.waiting && now >= this.#startedAtMs + this.#patienceMs) {
       this.#fail(now, this.#impatience(), out);
       return;
     }

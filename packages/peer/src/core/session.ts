@@ -203,7 +203,8 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
   }
 
   wake(now: number, _reason: string, out: Out): void {
-    if (now - this.#lastHeardAtMs >= forgetMs) {
+    // Compared as the deadline was set: with fractions of a ms a difference may be rounded to the other side.
+    if (now >= this.#lastHeardAtMs + forgetMs) {
       this.#end(now, "lost", false, out);
       return;
     }
