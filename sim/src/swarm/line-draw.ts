@@ -22,7 +22,8 @@ export function drawLine(prng: Prng, lossy: number): LineDraw {
   return {
     delayMs,
     down: asymmetric ? { delayMs: 1 + prng.below(150), lossRate: prng.unit() * lossy } : undefined,
-    jitterMs: prng.chance(0.3) ? prng.below(15) : 0,
+    // With fractions of all lengths, as real times have.
+    jitterMs: prng.chance(0.3) ? prng.unit() * 15 : 0,
     lossRate,
     duplicateRate: prng.chance(0.4) ? prng.unit() * 0.1 : 0,
     reorderRate: prng.chance(0.3) ? prng.unit() * 0.1 : 0,
@@ -37,7 +38,7 @@ export function lineOptionsOf({ down, rateBps, ...options }: LineDraw): LineOpti
 export function lineText({ delayMs, down, jitterMs, lossRate, duplicateRate, reorderRate, rateBps }: LineDraw): string {
   const parts = [`${delayMs} ms`];
   if (down) parts.push(`down ${down.delayMs} ms and ${percent(down.lossRate ?? 0)} lost`);
-  if (jitterMs > 0) parts.push(`jitter ${jitterMs} ms`);
+  if (jitterMs > 0) parts.push(`jitter ${jitterMs.toFixed(1)} ms`);
   if (lossRate > 0) parts.push(`${percent(lossRate)} lost`);
   if (duplicateRate > 0) parts.push(`${percent(duplicateRate)} twice`);
   if (reorderRate > 0) parts.push(`${percent(reorderRate)} late`);
