@@ -54,12 +54,6 @@ export const plantedFaults = [
     replace: "    this.current ??= keys;\n",
   },
   {
-    name: "the host does not register anew when its address changed",
-    file: `${peer}/host.ts`,
-    find: "    this.#registrations.get(link.port)?.check(now, out);\n    for (const { session } of this.#guests.all()) session.beginRound(now, out);\n  }\n\n  serverRestarted",
-    replace: "  }\n\n  serverRestarted",
-  },
-  {
     name: "the host remembers sessions that have ended",
     file: `${peer}/host.ts`,
     find: "this.#guests.remove(session);",

@@ -12,8 +12,8 @@ interface Limits {
   readonly pathMs: number;
 }
 
-/** Where nothing befell anybody, a round or two bring the direct path. */
-const calm: Limits = { deadMs: 6000, pathMs: 6000 };
+/** Where nothing befell anybody, a round or two bring the direct path; it may be lossy for a while if much comes late. */
+const calm: Limits = { deadMs: 6000, pathMs: 20_000 };
 /** A peer notices another address within a keepalive; after the early packet clash it has one more fresh socket a minute. */
 const troubled: Limits = { deadMs: 40_000, pathMs: 75_000 };
 /** Chance may spoil several rounds. */
