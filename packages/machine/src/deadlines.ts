@@ -57,6 +57,18 @@ export class Deadlines<Owner> {
     return deadline;
   }
 
+  /**
+   * Takes the deadlines that are due, one after the other. What arms itself for now again and again has its next turn at
+   * the next call: it must not keep a machine from its datagrams.
+   */
+  takeDue(now: number, take: (deadline: Deadline<Owner>) => void): void {
+    for (let turns = this.#heap.length; turns > 0; turns--) {
+      const deadline = this.pop(now);
+      if (deadline === undefined) return;
+      take(deadline);
+    }
+  }
+
   /** Removes cleared deadlines from the top and sinks moved ones, until the top is true. */
   #earliest(): Deadline<Owner> | undefined {
     for (;;) {

@@ -32,6 +32,22 @@ test("a deadline that is not due is not popped, and one that is due is popped on
   assert.equal(deadlines.next(), Infinity);
 });
 
+test("all that is due is taken in one call, but for what arms itself for the same time again and again", () => {
+  const deadlines = new Deadlines<string>();
+  const [stubborn, other, later] = ["stubborn", "other", "later"].map((owner) => deadlines.create(owner, "reason"));
+  assert(stubborn && other && later);
+  deadlines.set(stubborn, 5);
+  deadlines.set(other, 10);
+  deadlines.set(later, 11);
+  const taken: string[] = [];
+  deadlines.takeDue(10, (deadline) => {
+    taken.push(deadline.owner);
+    if (deadline === stubborn) deadlines.set(stubborn, 10);
+  });
+  assert.deepEqual([...new Set(taken)].toSorted(), ["other", "stubborn"]);
+  assert.equal(deadlines.next(), 10);
+});
+
 test("a deadline that was cleared and set again to the same time is popped once", () => {
   const deadlines = new Deadlines<number>();
   const deadline = deadlines.create(1, "again");

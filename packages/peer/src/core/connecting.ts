@@ -74,8 +74,7 @@ export class Connecting implements Sleeper {
   #quietSinceMs: number;
   readonly #deadline: Deadline<Sleeper>;
   readonly #legs: Leg[];
-  readonly #startedAtMs: number;
-  readonly #patienceMs: number;
+  readonly #givesUpAtMs: number;
   #hostAnsweredAtMs = Infinity;
   #clockLearnedAtMs = -Infinity;
 
@@ -94,9 +93,8 @@ export class Connecting implements Sleeper {
     this.#key = asciiBytes(ticket.password);
     this.#id = newTransactionId(context);
     this.#deadline = context.deadlines.create(this, "connect");
-    this.#startedAtMs = now;
+    this.#givesUpAtMs = now + patienceMs;
     this.#quietSinceMs = now;
-    this.#patienceMs = patienceMs;
     this.#legs = links.map((link) => ({
       link,
       sends: 0,
@@ -151,7 +149,7 @@ export class Connecting implements Sleeper {
   }
 
   wake(now: number, _reason: string, out: Out): void {
-    if (this.waiting && now >= this.#startedAtMs + this.#patienceMs) {
+    if (this.waiting && now >= this.#givesUpAtMs) {
       this.#fail(now, this.#impatience(), out);
       return;
     }
@@ -254,7 +252,7 @@ export class Connecting implements Sleeper {
 
   #repeatLater(now: number, leg: Leg): void {
     leg.nextAtMs = now + leg.timeoutMs;
-    const longestMs = this.#patienceMs === Infinity || !this.waiting ? longestTimeoutMs : longestConnectTimeoutMs;
+    const longestMs = this.#givesUpAtMs === Infinity || !this.waiting ? longestTimeoutMs : longestConnectTimeoutMs;
     leg.timeoutMs = Math.max(leg.timeoutMs, Math.min(2 * leg.timeoutMs, longestMs));
   }
 
@@ -281,7 +279,7 @@ export class Connecting implements Sleeper {
   }
 
   #arm(): void {
-    const patienceEnds = this.waiting ? this.#startedAtMs + this.#patienceMs : Infinity;
+    const patienceEnds = this.waiting ? this.#givesUpAtMs : Infinity;
     const next = Math.min(patienceEnds, ...this.#legs.map((leg) => leg.nextAtMs));
     if (next === Infinity) this.stop();
     else this.#context.deadlines.set(this.#deadline, next);

@@ -26,7 +26,7 @@ export function newContext(primitives: PeerPrimitives, random: Random): PeerCont
 
 /** Wakes everything that is due. */
 export function wakeDue({ deadlines }: PeerContext, now: number, out: Out): void {
-  for (let due = deadlines.pop(now); due; due = deadlines.pop(now)) due.owner.wake(now, due.reason, out);
+  deadlines.takeDue(now, ({ owner, reason }) => owner.wake(now, reason, out));
 }
 
 export function newKeyPair(context: PeerContext): KeyPair {

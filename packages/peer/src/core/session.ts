@@ -79,7 +79,8 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
   startedAtMs: number;
   reason: VerdictReason = "trying";
   closed = false;
-  #lastHeardAtMs: number;
+  /** Kept as it is compared: a sum of fractions of ms less its summand need not be the other one. */
+  #forgetAtMs: number;
   #lastPath: Path | undefined;
   /** Datagrams from before the first path: the keys may come directly, before the server's word on channel and address. */
   readonly #held: Uint8Array[] = [];
@@ -99,7 +100,7 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
     this.keys = new KeyRing(context, table, this, owner.ownKeys);
     this.fresh = new FreshRound(this);
     this.startedAtMs = now;
-    this.#lastHeardAtMs = now;
+    this.#forgetAtMs = now + forgetMs;
     this.#deadline = context.deadlines.create(this, "session");
   }
 
@@ -119,7 +120,7 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
   /** It begins now, though it may have been made before. */
   begin(now: number): void {
     this.startedAtMs = now;
-    this.#lastHeardAtMs = now;
+    this.#forgetAtMs = now + forgetMs;
     this.keeper.atWork(now);
   }
 
@@ -130,7 +131,7 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
   establish(now: number, keys: SessionKeys, out: Out, second?: Uint8Array): void {
     if (second) this.keys.offer(now, keys, second);
     else this.keys.install(now, keys);
-    this.#lastHeardAtMs = now;
+    this.#forgetAtMs = now + forgetMs;
     this.keeper.established(now);
     this.settle(now, out);
   }
@@ -203,8 +204,7 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
   }
 
   wake(now: number, _reason: string, out: Out): void {
-    // Compared as the deadline was set: with fractions of a ms a difference may be rounded to the other side.
-    if (now >= this.#lastHeardAtMs + forgetMs) {
+    if (now >= this.#forgetAtMs) {
       this.#end(now, "lost", false, out);
       return;
     }
@@ -228,7 +228,7 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
         this.keeper.send(packet, this.keeper.paths.forDatagram(now, true), out);
     }
     this.#judge(now, out);
-    const dueAt = Math.min(this.#lastHeardAtMs + forgetMs, this.keys.dueAtMs, this.keeper.dueAtMs, this.fresh.dueAtMs);
+    const dueAt = Math.min(this.#forgetAtMs, this.keys.dueAtMs, this.keeper.dueAtMs, this.fresh.dueAtMs);
     this.#context.deadlines.set(this.#deadline, Math.max(dueAt, now));
   }
 
@@ -286,7 +286,7 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
     const plain = keys.open(bytes, header);
     if (!plain) return undefined;
     this.keys.used(now, keys);
-    this.#lastHeardAtMs = now;
+    this.#forgetAtMs = now + forgetMs;
     return plain;
   }
 

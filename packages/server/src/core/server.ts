@@ -121,8 +121,7 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
   }
 
   wake(now: number, out: Outbox<ServerEvent>): void {
-    const { deadlines } = this.#state;
-    for (let due = deadlines.pop(now); due !== undefined; due = deadlines.pop(now)) this.#end(now, due.owner, out);
+    this.#state.deadlines.takeDue(now, ({ owner }) => this.#end(now, owner, out));
   }
 
   command(now: number, command: ServerCommand | DriverCommand, out: Outbox<ServerEvent>): void {
