@@ -34,7 +34,7 @@ test("a deadline that is not due is not popped, and one that is due is popped on
 
 test("all that is due is taken in one call, but for what arms itself for the same time again and again", () => {
   const deadlines = new Deadlines<string>();
-  const [stubborn, other, later] = ["stubborn", "other", "later"].map((owner) => deadlines.create(owner, "reason"));
+  const [stubborn, other, later] = ["stubborn", "other", "later"].map((name) => deadlines.create(name, "reason"));
   assert(stubborn && other && later);
   deadlines.set(stubborn, 5);
   deadlines.set(other, 10);
