@@ -114,4 +114,10 @@ export const plantedFaults = [
     find: "return { kind, data: reader.rest() };",
     replace: "return { kind, data: reader.take(Math.min(reader.remaining, 1190)) };",
   },
+  {
+    name: "a farewell goes by standing paths only",
+    file: `${peer}/session.ts`,
+    find: ", ...paths.forDatagram(now, true)]);",
+    replace: "]);",
+  },
 ];

@@ -12,6 +12,7 @@ import {
 import { loadPrimitives } from "@fractal-punch/peer/sodium";
 import { Server, type ServerCommand, type ServerEvent } from "@fractal-punch/server/core";
 import { asciiBytes, asciiText, base64UrlText, hostIdText, type Ticket } from "@fractal-punch/wire";
+import { withKnownSecrets } from "./known-secrets.ts";
 import {
   fullCone,
   linuxHomeRouter,
@@ -24,7 +25,7 @@ import type { Node } from "./node.ts";
 import { Operator } from "./operator.ts";
 import { World, worldEpochMs } from "./world.ts";
 
-const { primitives } = await loadPrimitives();
+const primitives = withKnownSecrets((await loadPrimitives()).primitives);
 
 const port = 48_800;
 const secondPort = 3478;

@@ -15,15 +15,17 @@ import {
 import { loadPrimitives } from "@fractal-punch/peer/sodium";
 import { type Limits, Server, type ServerCommand, type ServerEvent, type Sizes } from "@fractal-punch/server/core";
 import { asciiBytes, asciiText, base64UrlText, hostIdText, type Ticket } from "@fractal-punch/wire";
+import { withKnownSecrets } from "./known-secrets.ts";
 import type { RouterBehaviour } from "./nat-behaviour.ts";
 import type { LineOptions } from "./network.ts";
 import type { Node } from "./node.ts";
 import { Operator } from "./operator.ts";
+import { Prng } from "./prng.ts";
 import type { Router } from "./router.ts";
 import type { Place } from "./topology.ts";
 import { World, worldEpochMs } from "./world.ts";
 
-const { primitives } = await loadPrimitives();
+const primitives = withKnownSecrets((await loadPrimitives()).primitives);
 
 export interface EndOptions extends LineOptions {
   /** The router that the end is behind: one made for it, or those there are. */
@@ -345,9 +347,10 @@ export class Pair {
     return this.world.random(`machine ${this.#starts++}`);
   }
 
+  /** Who somebody is does not depend on the seed, so that what is computed of it once holds in all worlds. */
   #bytes(name: string, length: number): Uint8Array {
     const bytes = new Uint8Array(length);
-    this.world.random(name).fill(bytes);
+    new Prng(0, name).fill(bytes);
     return bytes;
   }
 

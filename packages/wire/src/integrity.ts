@@ -1,6 +1,6 @@
 /** MESSAGE-INTEGRITY and MESSAGE-INTEGRITY-SHA256 (RFC 8489 sections 14.5, 14.6), and HOST-PROOF, which has their form. */
 import { equalBytes, type Macs } from "@fractal-punch/machine";
-import { writeU16 } from "./bytes.ts";
+import { readU16, writeU16 } from "./bytes.ts";
 import { headerBytes, type StunMessage } from "./message.ts";
 import { Attribute } from "./numbers.ts";
 
@@ -9,12 +9,12 @@ import { Attribute } from "./numbers.ts";
  * hold it (36 bytes).
  */
 export function integrityOf(macs: Macs, key: Uint8Array, bytes: Uint8Array, before: number): Uint8Array {
-  return macs.hmacSha256(key, coveredBytes(bytes, before, 36));
+  return withLength(bytes, before, 36, (covered) => macs.hmacSha256(key, covered));
 }
 
 /** The same over SHA-1, whose attribute has 24 bytes. */
 export function integritySha1Of(macs: Macs, key: Uint8Array, bytes: Uint8Array, before: number): Uint8Array {
-  return macs.hmacSha1(key, coveredBytes(bytes, before, 24));
+  return withLength(bytes, before, 24, (covered) => macs.hmacSha1(key, covered));
 }
 
 /** Whether the message carries `type` as an HMAC-SHA256 of all before it under `key`. */
@@ -33,8 +33,16 @@ export function integritySha1Matches(macs: Macs, key: Uint8Array, message: StunM
   return value !== undefined && equalBytes(value, integritySha1Of(macs, key, message.bytes, before));
 }
 
-function coveredBytes(bytes: Uint8Array, before: number, attributeBytes: number): Uint8Array {
-  const covered = bytes.slice(0, before);
-  writeU16(covered, 2, before + attributeBytes - headerBytes);
-  return covered;
+/** The length field is what it has to be during the call only: a copy of the message would cost more than that. */
+function withLength(
+  bytes: Uint8Array,
+  before: number,
+  attributeBytes: number,
+  mac: (covered: Uint8Array) => Uint8Array,
+): Uint8Array {
+  const length = readU16(bytes, 2);
+  writeU16(bytes, 2, before + attributeBytes - headerBytes);
+  const result = mac(bytes.subarray(0, before));
+  writeU16(bytes, 2, length);
+  return result;
 }

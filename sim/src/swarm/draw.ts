@@ -50,11 +50,11 @@ export interface Draw {
 export function drawOf(seed: number): Draw {
   const prng = new Prng(seed, "swarm");
   const lossy = prng.chance(0.35) ? prng.pick([0.01, 0.05, 0.1]) : 0;
-  const mixed = prng.chance(0.3);
+  const mixed = prng.chance(0.25);
   const host = drawEnd(prng, mixed, lossy);
-  const clientCount = prng.chance(0.9) ? 1 : prng.pick([2, 2, 2, 3, 5]);
+  const clientCount = prng.chance(0.95) ? 1 : prng.pick([2, 2, 2, 3, 5]);
   const clients = Array.from({ length: clientCount }, () => drawEnd(prng, mixed, lossy));
-  const datagrams = 6 + prng.below(10);
+  const datagrams = 6 + prng.below(8);
   const everyMs = prng.pick([10, 20, 50, 100]);
   return {
     seed,
@@ -69,9 +69,9 @@ export function drawOf(seed: number): Draw {
     sizes: prng.pick(["small", "small", "large", "mixed"]),
     pushes: prng.chance(0.25),
     waitMs: prng.chance(0.08) ? prng.pick([25_000, 55_000, 100_000, 400_000]) : 0,
-    pauseMs: prng.chance(0.08) ? prng.pick([8000, 35_000, 70_000, 200_000]) : 0,
+    pauseMs: prng.chance(0.05) ? prng.pick([8000, 35_000, 70_000, 200_000]) : 0,
     // A first message that was refused for its time could be sent again by the observer once its time has come.
-    observed: prng.chance(0.25) && clients.every(({ clockOffsetMs }) => clockOffsetMs === 0),
+    observed: prng.chance(0.2) && clients.every(({ clockOffsetMs }) => clockOffsetMs === 0),
     misfortunes: drawMisfortunes(prng, datagrams * everyMs, () => drawHome(prng, mixed, lossy)),
     ending: drawEnding(prng),
   };
@@ -118,6 +118,6 @@ function drawShared(prng: Prng, clients: number): Draw["shared"] {
 
 /** Clients look for a host that vanished for ten minutes, which takes as long as ten other worlds. */
 function drawEnding(prng: Prng): Draw["ending"] {
-  if (prng.chance(0.005)) return "host vanishes";
+  if (prng.chance(0.003)) return "host vanishes";
   return prng.chance(0.8) ? "close" : prng.pick(["vanish", "host stops"]);
 }

@@ -43,7 +43,7 @@ export function drawMisfortunes(prng: Prng, streamMs: number, drawHome: () => Ho
   return Array.from({ length: count }, () => ({
     kind: prng.pick(misfortuneKinds),
     atMs: prng.below(streamMs),
-    forMs: prng.pick([100, 500, 1000, 1500, 2000, 3000, 6000]),
+    forMs: prng.pick([100, 400, 800, 1300, 1800, 2500, 4000]),
     shiftMs: prng.pick([-3_600_000, -20_000, 20_000, 3_600_000]),
     home: drawHome(),
   }));

@@ -181,6 +181,7 @@ function hmac(primitives: PeerPrimitives, key: Uint8Array, data: Uint8Array): Ui
 /** A block of the key, with room for as many bytes behind it. */
 function padded(key: Uint8Array, pad: number, roomBytes: number): Uint8Array {
   const bytes = new Uint8Array(blockBytes + roomBytes);
-  for (let i = 0; i < blockBytes; i++) bytes[i] = (key[i] ?? 0) ^ pad;
+  bytes.fill(pad, key.length, blockBytes);
+  for (let i = 0; i < key.length; i++) bytes[i] = (key[i] ?? 0) ^ pad;
   return bytes;
 }
