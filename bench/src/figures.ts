@@ -38,12 +38,12 @@ export function median(values: readonly number[]): number {
 
 function cells(figure: Figure): string[] {
   const { name, value, unit, atMost } = figure;
-  const bar = atMost === undefined ? "" : `${atMost} ${unit}`;
+  const bar = atMost === undefined ? "" : `${Math.round(atMost * 100) / 100} ${unit}`;
   return [name, `${numberText(value)} ${unit}`, bar, judge(figure)];
 }
 
 function numberText(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value.toFixed(1);
+  return value >= 100 ? value.toFixed(0) : value.toFixed(value < 10 ? 2 : 1);
 }
 
 /** Numbers stand at the right of their columns. */

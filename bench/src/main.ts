@@ -1,4 +1,4 @@
-/** `npm run bench`: measures the server and the peer over loopback, prints a table, and ends with 1 if a bar is missed. */
+/** `npm run bench`: measures the server and the peer over loopback, and the simulator, prints a table, and ends with 1 if a bar is missed. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { memoryOf } from "./process-usage.ts";
 import { startServer } from "./served.ts";
 import { serverFigures } from "./server-figures.ts";
 import { sessionFigures } from "./session-figures.ts";
+import { simFigures } from "./sim-figures.ts";
 import { startFigures } from "./start-figures.ts";
 
 /** Long enough for what starting leaves behind to be collected. */
@@ -18,7 +19,7 @@ const idleMs = 8_000;
 const { values } = parseArgs({ options: { json: { type: "string" } } });
 const folder = await mkdtemp(join(tmpdir(), "fractal-punch-bench-"));
 try {
-  const figures = [...(await startFigures(folder)), ...(await loopbackFigures())];
+  const figures = [...(await startFigures(folder)), ...(await loopbackFigures()), ...(await simFigures())];
   console.log(tableText(figures));
   if (values.json !== undefined) await writeFile(values.json, jsonText(figures));
   if (figures.some((figure) => judge(figure) === "short")) process.exitCode = 1;
