@@ -63,6 +63,18 @@ test("a client whose clock is put right under a session goes on, through a move 
   assert.deepEqual(pair.paths, ["direct", "direct"]);
 });
 
+test("a client whose clock jumps while it comes back to a host that was restarted has a session again in four seconds", () => {
+  const pair = clocks(0, 0).begin().connected().pass(3000);
+  pair.stream(1500, 10);
+  pair.startHost();
+  pair.world.runUntil(() => hasIntroduction(pair, 3200), pair.world.now + 5000);
+  pair.client.shiftClock(-hour);
+  pair.pass(4000);
+  const before = pair.requests.length;
+  pair.pass(1000);
+  assert.ok(pair.requests.length >= before + 95, `${pair.requests.length - before} of 100`);
+});
+
 test("a server whose clock is put right goes on with hosts and clients that were there", () => {
   const pair = clocks(0, 0).begin().connected().pass(5000);
   pair.server.shiftClock(hour);
@@ -70,6 +82,14 @@ test("a server whose clock is put right goes on with hosts and clients that were
   pair.connected();
   assert.equal(pair.hostEvents("session").length, 2);
 });
+
+/** Whether the server has answered a Connect since then, with a channel. */
+function hasIntroduction(pair: Pair, sinceMs: number): boolean {
+  const answers = pair.world.log.filter(({ from, to }) => from === "server" && to === "client");
+  return answers.some(
+    ({ sentAtMs, firstByte, lengthBytes }) => sentAtMs > sinceMs && firstByte === 3 && lengthBytes > 130,
+  );
+}
 
 function clocks(clientOffsetMs: number, hostOffsetMs: number): Pair {
   return new Pair(

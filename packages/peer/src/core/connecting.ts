@@ -181,11 +181,13 @@ export class Connecting implements Sleeper {
       leg.nonce = message.value(Attribute.nonce)?.slice();
       return;
     }
-    if (code === undefined || leg.channel !== undefined) return;
+    const clockMayJump = code === ErrorCode.timeOff && this.#givesUpAtMs === Infinity;
+    if (code === undefined || (leg.channel !== undefined && !clockMayJump)) return;
     // What went out before it was mended, repeats and the other family's too, is refused for the same reason.
     if (now - this.#mendedAtMs(leg, code) < longestTimeoutMs) return;
     const serverMs = u64Of(message, Attribute.time);
-    if (code === ErrorCode.timeOff && serverMs !== undefined && this.#clockLearnedAtMs === -Infinity) {
+    const isNews = clockMayJump || this.#clockLearnedAtMs === -Infinity;
+    if (code === ErrorCode.timeOff && serverMs !== undefined && isNews) {
       this.#clockLearnedAtMs = now;
       this.#context.clock.learn(now, serverMs, leg.link.rttMs ?? 0);
       this.#owner.clockLearned(now);
