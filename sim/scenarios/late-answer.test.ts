@@ -69,6 +69,33 @@ test("IPv6 behind firewalls, IPv4 symmetric, and the host's firewall forgets bef
   assert.deepEqual(pair.paths, ["direct", "direct"]);
 });
 
+test("a relayed round trip above two seconds is learnt, and the client introduces itself no more", () => {
+  const far = { delayMs: 400 };
+  const ends = { client: { ...far, behind: symmetric }, host: { ...delays.host, behind: symmetric } };
+  const pair = new Pair({ server: far, ...ends }).begin().connected();
+  pair.stream(600, 100);
+  pair.pass(20_000);
+  const after = pair.world.now;
+  pair.pass(40_000);
+  const connects = pair.world.log.filter(({ from, lengthBytes }) => from === "client" && lengthBytes === 1200);
+  assert.deepEqual(
+    connects.filter(({ sentAtMs }) => sentAtMs > after),
+    [],
+  );
+});
+
+test("the server comes back after it left a direct session without a relay: there is one within five seconds", () => {
+  const { pair } = fullConeClient({ delayMs: 0 });
+  pair.world.cutOneWay(pair.server, pair.client);
+  pair.connected();
+  pair.stream(300, 100);
+  pair.pass(11_000);
+  pair.world.heal(pair.server, pair.client);
+  pair.pass(5000);
+  pair.world.cut(pair.client, pair.host);
+  pair.untilPath("relayed", 3000);
+});
+
 function isComingBack(pair: Pair): boolean {
   const toServer = pair.world.log.filter(({ from, to }) => from === "client" && to === "server");
   return toServer

@@ -131,11 +131,14 @@ export class FreshRound implements FreshSocketUser {
     const { keeper } = this.#user;
     const [attempt, own, remote] = [this.#attempt, this.#own, this.#remote];
     if (attempt === undefined || !own || !remote) return;
-    const route: Route = { kind: "direct", port: own.link.port, remote };
-    // By then the client has sent, so that probes that go all the way come to an open NAT.
-    keeper.addNamed(now + (keeper.paths.relay?.rttMs ?? freshSocketAfterMs), route, "server-reflexive");
-    if (!this.#opened) this.#user.sendOpener(now, route, firstTtl + (attempt % maxFreshSockets), out);
-    this.#opened = true;
+    // Once an attempt: each time would be another three datagrams to an address that only the client names.
+    if (!this.#opened) {
+      this.#opened = true;
+      const route: Route = { kind: "direct", port: own.link.port, remote };
+      // By then the client has sent, so that probes that go all the way come to an open NAT.
+      keeper.addNamed(now + (keeper.paths.relay?.rttMs ?? freshSocketAfterMs), route, "server-reflexive");
+      this.#user.sendOpener(now, route, firstTtl + (attempt % maxFreshSockets), out);
+    }
     this.#user.sendFrame(now, { kind: "fresh", attempt, answer: true, address: own.mapped }, out);
   }
 }

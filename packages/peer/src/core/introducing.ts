@@ -23,6 +23,7 @@ import type { Session } from "./session.ts";
 import { SessionKeys } from "./session-keys.ts";
 import type { SessionTable } from "./session-table.ts";
 import type { Sockets } from "./sockets.ts";
+import { longestTimeoutMs } from "./timing.ts";
 
 /** How many resumes go unanswered before the client introduces itself with a new handshake. */
 const maxResumes = 3;
@@ -138,7 +139,7 @@ export class Introducing implements ConnectingOwner, Sleeper {
     // It may come before the server's answer that names its channel.
     if (route.kind === "relayed") this.#session.addRelay(now, route, out);
     const path = this.#session.keeper.heard(now, route);
-    if (path && this.#sockets.own.isNear(route.remote, [])) {
+    if (path && route.kind === "direct" && this.#sockets.own.isNear(route.remote, [])) {
       path.near = true;
       path.expect(now);
     }
@@ -170,7 +171,8 @@ export class Introducing implements ConnectingOwner, Sleeper {
 
   connectFailed(now: number, failure: ConnectFailure, out: Out): void {
     this.stop();
-    if (this.#established) this.#context.deadlines.set(this.#retry, now + retryMs);
+    const gapMs = failure.kind === "server-unreachable" ? longestTimeoutMs : retryMs;
+    if (this.#established) this.#context.deadlines.set(this.#retry, now + gapMs);
     else this.#owner.failed(now, failure, out);
   }
 

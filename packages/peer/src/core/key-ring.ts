@@ -66,8 +66,8 @@ export class KeyRing {
    */
   offer(now: number, keys: SessionKeys, packet: Uint8Array): void {
     this.#offer = { keys, packet };
-    if (!this.sealing(now)) return this.install(now, keys);
     this.#setNext(keys);
+    if (!this.sealing(now)) return this.install(now, keys);
     this.#answerAgainAtMs = now + oldKeysMs;
   }
 

@@ -33,6 +33,7 @@ export class PathKeeper {
   #overdueAtMs = Infinity;
   #expectedSinceMs = Infinity;
   #probeId = 0;
+  #relayRttMs: number | undefined;
 
   constructor(user: PathUser, role: Role, now: number) {
     this.#user = user;
@@ -71,6 +72,8 @@ export class PathKeeper {
     const known = this.paths.find(route);
     if (known) return known;
     const path = new Path(route, "relayed", Infinity, false);
+    // Another channel leads the same way.
+    path.rttMs = this.#relayRttMs;
     if (established) path.nextProbeAtMs = now;
     this.paths.add(path);
     return path;
@@ -117,7 +120,11 @@ export class PathKeeper {
   }
 
   replied(now: number, path: Path, id: number): void {
-    if (!path.replied(now, id, this.#active(now)) || path.route.kind === "relayed") return;
+    if (!path.replied(now, id, this.#active(now))) return;
+    if (path.route.kind === "relayed") {
+      this.#relayRttMs = path.rttMs;
+      return;
+    }
     this.firstDirectAtMs ??= now;
   }
 

@@ -41,7 +41,8 @@ export class Path {
   readonly #waiting: Map<number, number> = new Map();
   #triedUntilMs = -Infinity;
   #buried = false;
-  #doubted = false;
+  /** Since when it is doubted; `Infinity` when it is not. */
+  #doubtedAtMs = Infinity;
   /** Datagrams that were sent there while nothing proved it. */
   #unprovenSends = 0;
   #gapMs = firstProbeGapMs;
@@ -141,8 +142,9 @@ export class Path {
     this.proven = true;
     this.everProven = true;
     this.#buried = false;
-    this.#doubted = false;
-    this.nextProbeAtMs = now + (active ? activeProbeMs : keepaliveMs);
+    if (sentAt >= this.#doubtedAtMs) this.#doubtedAtMs = Infinity;
+    const gapMs = active ? activeProbeMs : keepaliveMs;
+    this.nextProbeAtMs = this.#doubtedAtMs === Infinity ? now + gapMs : Math.min(this.nextProbeAtMs, now + gapMs);
     return true;
   }
 
@@ -153,12 +155,12 @@ export class Path {
 
   /** The other end seems to be elsewhere: suspect until it replies to the probe that leaves now. */
   doubt(now: number): void {
-    this.#doubted = true;
+    this.#doubtedAtMs = now;
     this.nextProbeAtMs = now;
   }
 
   suspect(now: number): boolean {
-    return this.#doubted || this.#silentMs(now) > this.#patience(suspectMs);
+    return this.#doubtedAtMs !== Infinity || this.#silentMs(now) > this.#patience(suspectMs);
   }
 
   dead(now: number): boolean {
@@ -181,7 +183,8 @@ export class Path {
     this.proven = false;
     this.#buried = true;
     this.nextProbeAtMs = Infinity;
-    this.#waiting.clear();
+    // A relay whose round trip is longer than was thought proves itself by the late reply.
+    if (this.everProven) this.#waiting.clear();
   }
 
   #silentMs(now: number): number {

@@ -221,8 +221,8 @@ export class Reception {
     if (!found || !guest || !guest.session.resume(now, found.keys, packet, found.header)) return;
     if (this.#parts.guests.isOvertaken(guest, arrival.transactionId)) return;
     this.#parts.guests.introduced(guest, arrival.transactionId, arrival.relay, false);
-    const relay = guest.session.addRelay(now, arrival.relay, out);
     guest.session.keeper.paths.direct?.doubt(now);
+    const relay = guest.session.addRelay(now, arrival.relay, out);
     guest.session.sendFrameOn(now, relay.route, { kind: "resumed" }, out);
     this.#clientSeen(now, guest, arrival, out);
   }

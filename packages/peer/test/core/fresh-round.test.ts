@@ -27,6 +27,18 @@ test("a host answers repeats, and opens its NAT once in each attempt, one router
   }
 });
 
+test("repeats of a question do not bring the address that it names more probes", () => {
+  const host = new End("host");
+  host.asked(0, 0);
+  host.ready(50);
+  const [path] = host.paths;
+  assert(path);
+  while (path.spend());
+  const { nextProbeAtMs } = path;
+  for (let now = 100; now < 10_000; now += 100) host.asked(now, 0);
+  assert.deepEqual([path.allowance, path.nextProbeAtMs], [0, nextProbeAtMs]);
+});
+
 test("a host takes three attempts at once, and one more every 30 s", () => {
   const host = new End("host");
   for (let attempt = 0; attempt < 1000; attempt++) host.asked(attempt * 60, attempt);
@@ -131,8 +143,12 @@ class End {
   }
 
   /** When the direct paths are to be probed. */
+  get paths(): PathKeeper["paths"]["all"] {
+    return this.#keeper.paths.all;
+  }
+
   probedAt(): number[] {
-    return this.#keeper.paths.all.map(({ nextProbeAtMs }) => nextProbeAtMs);
+    return this.paths.map(({ nextProbeAtMs }) => nextProbeAtMs);
   }
 
   /** Its new socket has an address. */

@@ -121,6 +121,18 @@ test("when the application is back at work, an idle path is probed at once", () 
   assert.equal(path.nextProbeAtMs, 5300, "not again");
 });
 
+test("a path that is doubted is so until it replies to a probe that left afterwards", () => {
+  const path = proven(10);
+  path.probed(340, 2, true);
+  path.doubt(350);
+  path.replied(360, 2, true);
+  assert.equal(path.suspect(361), true);
+  assert.equal(path.nextProbeAtMs, 350);
+  path.probed(361, 3, true);
+  path.replied(371, 3, true);
+  assert.equal(path.suspect(372), false);
+});
+
 test("a path that was given up has to prove itself anew, by a later probe", () => {
   const path = proven(10);
   path.probed(1000, 1, true);
