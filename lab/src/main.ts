@@ -32,9 +32,19 @@ function readArguments(): { values: { json?: string }; positionals: string[] } {
 async function main(): Promise<void> {
   const names = [delaysName, ...[...pairs, ...scenes].map(({ name }) => name)];
   if (!names.some(isWanted)) return refuse(`nothing has a name like that; there are:\n${names.join("\n")}`);
+  if (values.json !== undefined && !(await canWrite(values.json)))
+    return refuse(`--json: the file ${values.json} cannot be written; give one in a folder that exists`);
   const results = { links: await runLinks(), pairs: await runPairs(), scenes: await runScenes() };
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, undefined, 2)}\n`);
   if (![...results.links, ...results.pairs, ...results.scenes].every(({ holds }) => holds)) process.exitCode = 1;
+}
+
+/** Asked before minutes of measuring are lost. */
+async function canWrite(file: string): Promise<boolean> {
+  return await writeFile(file, "", { flag: "a" }).then(
+    () => true,
+    () => false,
+  );
 }
 
 function isWanted(name: string): boolean {
