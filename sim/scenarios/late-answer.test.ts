@@ -70,9 +70,9 @@ test("IPv6 behind firewalls, IPv4 symmetric, and the host's firewall forgets bef
 });
 
 test("a relayed round trip above two seconds is learnt, and the client introduces itself no more", () => {
-  const far = { delayMs: 400 };
-  const ends = { client: { ...far, behind: symmetric }, host: { ...delays.host, behind: symmetric } };
-  const pair = new Pair({ server: far, ...ends }).begin().connected();
+  const farther = { delayMs: 400 };
+  const ends = { client: { ...farther, behind: symmetric }, host: { ...delays.host, behind: symmetric } };
+  const pair = new Pair({ server: farther, ...ends }).begin().connected();
   pair.stream(600, 100);
   pair.pass(20_000);
   const after = pair.world.now;
