@@ -41,33 +41,37 @@ export const bothPublic: Pair = {
   place: (topology, delays) => placePublic(topology, 4, false, delays),
 };
 
-export const bothMasqueraded: Pair = {
-  name: "both behind masquerading NATs",
-  path: "direct",
-  place: (topology, delays) => placeBehindTwo(topology, ["masquerade", "drop"], ["masquerade", "drop"], delays),
-};
+export const bothMasqueraded: Pair = kernelPair(
+  "both behind masquerading NATs",
+  "direct",
+  ["masquerade", "drop"],
+  ["masquerade", "drop"],
+);
 
 /**
  * A datagram of one side that is at the other's router before that side has sent makes the router give the inner socket
  * another port (lab/test/nat.test.ts), towards all whom it has not sent to yet: fresh sockets are needed.
  */
-export const hostAcceptingUnasked: Pair = {
-  name: "masquerading NATs, the host's accepts unasked input",
-  path: "direct",
-  place: (topology, delays) => placeBehindTwo(topology, ["masquerade", "accept"], ["masquerade", "drop"], delays),
-};
+export const hostAcceptingUnasked: Pair = kernelPair(
+  "masquerading NATs, the host's accepts unasked input",
+  "direct",
+  ["masquerade", "accept"],
+  ["masquerade", "drop"],
+);
 
-export const clientAcceptingUnasked: Pair = {
-  name: "masquerading NATs, the client's accepts unasked input",
-  path: "direct",
-  place: (topology, delays) => placeBehindTwo(topology, ["masquerade", "drop"], ["masquerade", "accept"], delays),
-};
+export const clientAcceptingUnasked: Pair = kernelPair(
+  "masquerading NATs, the client's accepts unasked input",
+  "direct",
+  ["masquerade", "drop"],
+  ["masquerade", "accept"],
+);
 
-export const bothAcceptingUnasked: Pair = {
-  name: "masquerading NATs, both accept unasked input",
-  path: "direct",
-  place: (topology, delays) => placeBehindTwo(topology, ["masquerade", "accept"], ["masquerade", "accept"], delays),
-};
+export const bothAcceptingUnasked: Pair = kernelPair(
+  "masquerading NATs, both accept unasked input",
+  "direct",
+  ["masquerade", "accept"],
+  ["masquerade", "accept"],
+);
 
 export const bothBehindOne: Pair = {
   name: "both behind one masquerading NAT",
@@ -81,24 +85,26 @@ export const bothBehindOne: Pair = {
     ),
 };
 
-export const clientSymmetric: Pair = {
-  name: "masquerading NATs, the client's fully random",
-  path: "relayed",
-  place: (topology, delays) => placeBehindTwo(topology, ["masquerade", "drop"], ["masquerade-random", "drop"], delays),
-};
+export const clientSymmetric: Pair = kernelPair(
+  "masquerading NATs, the client's fully random",
+  "relayed",
+  ["masquerade", "drop"],
+  ["masquerade-random", "drop"],
+);
 
-export const hostSymmetric: Pair = {
-  name: "masquerading NATs, the host's fully random",
-  path: "relayed",
-  place: (topology, delays) => placeBehindTwo(topology, ["masquerade-random", "drop"], ["masquerade", "drop"], delays),
-};
+export const hostSymmetric: Pair = kernelPair(
+  "masquerading NATs, the host's fully random",
+  "relayed",
+  ["masquerade-random", "drop"],
+  ["masquerade", "drop"],
+);
 
-export const bothSymmetric: Pair = {
-  name: "masquerading NATs, both fully random",
-  path: "relayed",
-  place: (topology, delays) =>
-    placeBehindTwo(topology, ["masquerade-random", "drop"], ["masquerade-random", "drop"], delays),
-};
+export const bothSymmetric: Pair = kernelPair(
+  "masquerading NATs, both fully random",
+  "relayed",
+  ["masquerade-random", "drop"],
+  ["masquerade-random", "drop"],
+);
 
 export const bothFirewalled: Pair = {
   name: "IPv6, both behind stateful firewalls",
@@ -146,6 +152,25 @@ export const pairs: readonly Pair[] = [
   bothModelSymmetric,
 ];
 
+function kernelPair(
+  name: string,
+  path: Pair["path"],
+  [hostNat, hostUnasked]: RouterKind,
+  [clientNat, clientUnasked]: RouterKind,
+): Pair {
+  return {
+    name,
+    path,
+    place: async (topology, delays = noDelays) =>
+      await placeBehind(
+        topology,
+        await topology.addKernelRouter("host-router", hostNat, { unasked: hostUnasked, delayMs: delays.host }),
+        await topology.addKernelRouter("client-router", clientNat, { unasked: clientUnasked, delayMs: delays.client }),
+        delays,
+      ),
+  };
+}
+
 function modelPair(name: string, path: Pair["path"], host: NatBehaviour, client: NatBehaviour): Pair {
   return {
     name,
@@ -174,19 +199,6 @@ async function placePublic(
 }
 
 type RouterKind = readonly [NatKind, UnaskedInput];
-
-async function placeBehindTwo(
-  topology: Topology,
-  [hostNat, hostUnasked]: RouterKind,
-  [clientNat, clientUnasked]: RouterKind,
-  delays: Delays = noDelays,
-): Promise<Placement> {
-  const hostOptions = { unasked: hostUnasked, delayMs: delays.host };
-  const clientOptions = { unasked: clientUnasked, delayMs: delays.client };
-  const hostRouter = await topology.addKernelRouter("host-router", hostNat, hostOptions);
-  const clientRouter = await topology.addKernelRouter("client-router", clientNat, clientOptions);
-  return await placeBehind(topology, hostRouter, clientRouter, delays);
-}
 
 async function placeBehindOne(topology: Topology, router: NatRouter, delays: Delays): Promise<Placement> {
   return await placeBehind(topology, router, router, delays);

@@ -9,10 +9,9 @@ import {
   type PeerCommand,
   type PeerEvent,
 } from "@fractal-punch/peer/core";
-import { loadPrimitives } from "@fractal-punch/peer/sodium";
 import { Server, type ServerCommand, type ServerEvent } from "@fractal-punch/server/core";
 import { asciiBytes, asciiText, base64UrlText, hostIdText, type Ticket } from "@fractal-punch/wire";
-import { withKnownSecrets } from "./known-secrets.ts";
+import { bytesOf, keyPairOf, primitives } from "./identities.ts";
 import {
   fullCone,
   linuxHomeRouter,
@@ -24,8 +23,6 @@ import {
 import type { Node } from "./node.ts";
 import { Operator } from "./operator.ts";
 import { World, worldEpochMs } from "./world.ts";
-
-const primitives = withKnownSecrets((await loadPrimitives()).primitives);
 
 const port = 48_800;
 const secondPort = 3478;
@@ -52,7 +49,7 @@ export class Crowd {
 
   constructor(seed: number, hosts: number) {
     this.world = new World({ seed, log: false, events: false });
-    this.#operator = new Operator(base64UrlText(this.#bytes("secret", 32)), primitives);
+    this.#operator = new Operator(base64UrlText(bytesOf("secret", 32)), primitives);
     this.#server = this.#startServer();
     this.hosts = Array.from({ length: hosts }, (_, index) => this.#startHost(index));
     this.world.run(this.world.now + 2000);
@@ -100,8 +97,8 @@ export class Crowd {
 
   #startHost(index: number): CrowdHost {
     const name = `host ${index}`;
-    const keys = this.#keyPair(name);
-    const invite = { id: this.#bytes(`${name}'s invite`, 8), secret: this.#bytes(`${name}'s secret`, 32) };
+    const keys = keyPairOf(`${name}'s key`);
+    const invite = { id: bytesOf(`${name}'s invite`, 8), secret: bytesOf(`${name}'s secret`, 32) };
     const ticket = this.#operator.hostTicket(this.#expiry(), "studio");
     const machine = new Host({ ...this.#common(name), keyPair: keys, ticket, earlyData: false, invites: [invite] });
     const node = this.#start(name, machine, nats[index % nats.length]);
@@ -118,7 +115,7 @@ export class Crowd {
     const name = `client ${index}`;
     const machine = new Client({
       ...this.#common(name),
-      keyPair: this.#keyPair(name),
+      keyPair: keyPairOf(`${name}'s key`),
       invite: { hostKey: keys.publicKey, ...invite },
       ticket: this.#operator.clientTicketOf(ticket, this.#expiry(), hostIdText(keys.publicKey)),
     });
@@ -150,16 +147,5 @@ export class Crowd {
 
   #expiry(): number {
     return Math.floor(worldEpochMs / 1000) + yearSeconds;
-  }
-
-  #keyPair(name: string): KeyPair {
-    const secretKey = this.#bytes(`${name}'s key`, 32);
-    return { secretKey, publicKey: primitives.publicKey(secretKey) };
-  }
-
-  #bytes(name: string, length: number): Uint8Array {
-    const bytes = new Uint8Array(length);
-    this.world.random(name).fill(bytes);
-    return bytes;
   }
 }

@@ -12,20 +12,16 @@ import {
   type PeerEvent,
   type SessionStatus,
 } from "@fractal-punch/peer/core";
-import { loadPrimitives } from "@fractal-punch/peer/sodium";
 import { type Limits, Server, type ServerCommand, type ServerEvent, type Sizes } from "@fractal-punch/server/core";
 import { asciiBytes, asciiText, base64UrlText, hostIdText, type Ticket } from "@fractal-punch/wire";
-import { withKnownSecrets } from "./known-secrets.ts";
+import { bytesOf, keyPairOf, primitives } from "./identities.ts";
 import type { RouterBehaviour } from "./nat-behaviour.ts";
 import type { LineOptions } from "./network.ts";
 import type { Node } from "./node.ts";
 import { Operator } from "./operator.ts";
-import { Prng } from "./prng.ts";
 import type { Router } from "./router.ts";
 import type { Place } from "./topology.ts";
 import { World, worldEpochMs } from "./world.ts";
-
-const primitives = withKnownSecrets((await loadPrimitives()).primitives);
 
 export interface EndOptions extends LineOptions {
   /** The router that the end is behind: one made for it, or those there are. */
@@ -87,10 +83,10 @@ export class Pair {
   constructor(options: PairOptions = {}, world: World = new World({ seed: options.seed ?? 1 })) {
     this.#options = options;
     this.world = world;
-    this.operator = new Operator(base64UrlText(this.#bytes("operator secret", 32)), primitives);
-    this.#hostKeys = this.#keyPair("host key");
-    this.#clientKeys = this.#keyPair("client key");
-    this.invite = { id: this.#bytes("invite id", 8), secret: this.#bytes("invite secret", 32) };
+    this.operator = new Operator(base64UrlText(bytesOf("operator secret", 32)), primitives);
+    this.#hostKeys = keyPairOf("host key");
+    this.#clientKeys = keyPairOf("client key");
+    this.invite = { id: bytesOf("invite id", 8), secret: bytesOf("invite secret", 32) };
     const expiry = this.secondsFromNow(options.ticketSeconds ?? yearSeconds);
     this.hostTicket = this.operator.hostTicket(expiry, "studio");
     this.clientTicket = this.operator.clientTicketOf(this.hostTicket, expiry, this.hostId);
@@ -166,7 +162,7 @@ export class Pair {
   /** Another client, with a key of its own, connects now. */
   connectAnother(name: string, place: EndOptions = {}, options: ConnectOptions = {}): PeerNode<PeerCommand> {
     const node: PeerNode<PeerCommand> = this.world.node(name, this.#place(name, place));
-    this.#begin(node, this.#newClient(this.#keyPair(`${name} key`), options));
+    this.#begin(node, this.#newClient(keyPairOf(`${name} key`), options));
     return node;
   }
 
@@ -345,18 +341,6 @@ export class Pair {
 
   #random(): ReturnType<World["random"]> {
     return this.world.random(`machine ${this.#starts++}`);
-  }
-
-  /** Who somebody is does not depend on the seed, so that what is computed of it once holds in all worlds. */
-  #bytes(name: string, length: number): Uint8Array {
-    const bytes = new Uint8Array(length);
-    new Prng(0, name).fill(bytes);
-    return bytes;
-  }
-
-  #keyPair(name: string): KeyPair {
-    const secretKey = this.#bytes(name, 32);
-    return { secretKey, publicKey: primitives.publicKey(secretKey) };
   }
 }
 
