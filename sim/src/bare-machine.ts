@@ -42,6 +42,8 @@ export class BareMachine implements Machine<BareCommand, BareEvent> {
       case "clock":
       case "port-opened":
       case "port-failed":
+      case "stream-opened":
+      case "stream-ended":
         return out.emit(command);
     }
   }

@@ -73,6 +73,8 @@ export class Node<Command, Event> implements Host, Happening {
       forward: (port, to, head, start, options) => stack.send(port, to, this.#joined(head, start), options),
       openPort: (port, request) => void this.#answers.push(stack.open(port, request)),
       closePort: (port) => stack.close(port),
+      // No port of TCP opens here, so that there is no stream to close.
+      closeStream: () => undefined,
       emit: (event) => void this.#emitted.push(withOwnBytes(event)),
     };
   }

@@ -103,8 +103,12 @@ export class Stack {
     else traffic.drop(datagram, fault);
   }
 
-  #tryOpen(port: PortId, request: PortRequest): Socket | OpenFault | "EADDRNOTAVAIL" | "EAFNOSUPPORT" {
+  #tryOpen(
+    port: PortId,
+    request: PortRequest,
+  ): Socket | OpenFault | "EADDRNOTAVAIL" | "EAFNOSUPPORT" | "EPROTONOSUPPORT" {
     const { family, local } = request;
+    if (request.transport === "tcp") return "EPROTONOSUPPORT";
     const own = this.#interfaces.filter(({ address }) => address.family === family);
     if (own.length === 0) return "EAFNOSUPPORT";
     if (local !== undefined && !own.some(({ address }) => sameIp(address, local))) return "EADDRNOTAVAIL";

@@ -5,7 +5,13 @@
  */
 import type { Address } from "./address.ts";
 
-/** A socket as a machine knows it: a small number that the machine itself gives out with `openPort`. */
+/**
+ * A socket as a machine knows it: a small number that the machine itself gives out with `openPort`.
+ *
+ * A port of TCP listens for streams. A stream is named as a sender of datagrams is, by port and far address, so that
+ * who answers need not know which of the two it answers. `stream-opened` comes before its first bytes. `receive` brings
+ * the bytes in order, in pieces of any size but 0. What one `send` gives is written whole or dropped whole.
+ */
 export type PortId = number;
 
 /** What came with a datagram besides its bytes; a field is absent where the driver cannot tell. */
@@ -35,6 +41,8 @@ export interface Abilities {
 }
 
 export interface PortRequest {
+  /** UDP when absent. */
+  readonly transport?: "udp" | "tcp";
   readonly family: 4 | 6;
   /** Bind to this address only; the wildcard address when absent. The port in it is not used. */
   readonly local?: Address;
@@ -44,7 +52,7 @@ export interface PortRequest {
 
 /** Where a machine's effects go. `bytes` belong to the caller again when the call returns. */
 export interface Outbox<Event> {
-  /** Sends one datagram; dropped when the port is not open. */
+  /** Sends one datagram, or writes to a stream; dropped when the port or the stream is not open. */
   send(port: PortId, to: Address, bytes: Uint8Array, options?: SendOptions): void;
   /**
    * Sends on the datagram in hand, from byte `start` to its end, behind `head`: the relay's path, on which a driver
@@ -53,7 +61,10 @@ export interface Outbox<Event> {
   forward(port: PortId, to: Address, head: Uint8Array, start: number, options?: SendOptions): void;
   /** Opens a socket under a number that the machine chose; `port-opened` or `port-failed` follows as a command. */
   openPort(port: PortId, request: PortRequest): void;
+  /** Its streams end with it. What is closed by the machine itself is not told to it. */
   closePort(port: PortId): void;
+  /** Ends a stream once what was sent has left, or after a few seconds. Does nothing when there is none. */
+  closeStream(port: PortId, to: Address): void;
   /** Tells the program around the machine. */
   emit(event: Event): void;
 }
@@ -63,11 +74,15 @@ export type DriverCommand =
   | { readonly type: "port-opened"; readonly port: PortId; readonly local: Address }
   /** `code` is the system's word (EADDRINUSE, EACCES, EAFNOSUPPORT ...). */
   | { readonly type: "port-failed"; readonly port: PortId; readonly code: string }
+  /** Somebody connected to a port of TCP; `local` is the address that was dialled. */
+  | { readonly type: "stream-opened"; readonly port: PortId; readonly from: Address; readonly local: Address }
+  /** The far end closed the stream, or is gone: nothing more comes, and nothing can be sent. */
+  | { readonly type: "stream-ended"; readonly port: PortId; readonly from: Address }
   /** The wall clock at this `now`, in ms since 1970; given before anything else, and again whenever it may have moved. */
   | { readonly type: "clock"; readonly epochMs: number };
 
 export interface Machine<Command, Event> {
-  /** One datagram. `now` is monotonic, in ms. `bytes` are valid during the call only. Never throws, whatever they are. */
+  /** One datagram, or the next piece of a stream. `now` is monotonic, in ms. `bytes` are valid during the call only. Never throws, whatever they are. */
   receive(now: number, port: PortId, from: Address, bytes: Uint8Array, info: DatagramInfo, out: Outbox<Event>): void;
   /** Does what is due at `now`; a call that comes too early does nothing. */
   wake(now: number, out: Outbox<Event>): void;

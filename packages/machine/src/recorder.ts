@@ -12,6 +12,7 @@ export type Effect<Event> =
     }
   | { readonly type: "open-port"; readonly port: PortId; readonly request: PortRequest }
   | { readonly type: "close-port"; readonly port: PortId }
+  | { readonly type: "close-stream"; readonly port: PortId; readonly to: Address }
   | { readonly type: "emit"; readonly event: Event };
 
 /** An outbox that records, for tests and for hosts that act after the machine has returned. */
@@ -37,6 +38,10 @@ export class Recorder<Event> implements Outbox<Event> {
 
   closePort(port: PortId): void {
     this.effects.push({ type: "close-port", port });
+  }
+
+  closeStream(port: PortId, to: Address): void {
+    this.effects.push({ type: "close-stream", port, to });
   }
 
   emit(event: Event): void {

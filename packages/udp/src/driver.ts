@@ -157,6 +157,7 @@ export class Driver<Command, Event> {
       },
       openPort: (port, request) => this.#openPort(port, request),
       closePort: (port) => this.#closePort(port),
+      closeStream: () => undefined,
       emit: (event) => {
         this.#events.push({ event });
       },
@@ -171,6 +172,10 @@ export class Driver<Command, Event> {
 
   #openPort(port: PortId, request: PortRequest): void {
     assert(!this.#ports.has(port), `port ${port} is open already`);
+    if (request.transport === "tcp") {
+      this.#portNews.push({ type: "port-failed", port, code: "EPROTONOSUPPORT" });
+      return;
+    }
     const opened = openPort(request, this.#context, (from, bytes) => this.#receive(port, from, bytes));
     if (opened instanceof Port) {
       this.#ports.set(port, opened);

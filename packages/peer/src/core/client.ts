@@ -131,6 +131,10 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
         return;
       case "stop":
         session.close(now, "shutting-down", out);
+        return;
+      case "stream-opened":
+      case "stream-ended":
+        return;
     }
   }
 

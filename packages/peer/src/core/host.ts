@@ -135,6 +135,10 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
         return;
       case "stop":
         this.#stop(now, out);
+        return;
+      case "stream-opened":
+      case "stream-ended":
+        return;
     }
   }
 

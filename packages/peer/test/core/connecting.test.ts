@@ -72,6 +72,7 @@ test("where the server has both families, one Connect goes out on each under one
       forward: () => assert.fail(),
       openPort: () => undefined,
       closePort: () => undefined,
+      closeStream: () => undefined,
       emit: () => undefined,
     },
   );
@@ -82,6 +83,7 @@ test("where the server has both families, one Connect goes out on each under one
     forward: () => assert.fail(),
     openPort: () => undefined,
     closePort: () => undefined,
+    closeStream: () => undefined,
     emit: () => undefined,
   };
   client.command(net.now, { type: "port-opened", port: 1, local: at("0.0.0.0:40001") }, record);

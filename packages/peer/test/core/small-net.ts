@@ -166,6 +166,8 @@ export class Node<Command extends object, Event> implements Receiver {
       case "close-port":
         this.#ports.delete(effect.port);
         return;
+      case "close-stream":
+        return;
       case "emit":
         this.events.push(effect.event);
     }

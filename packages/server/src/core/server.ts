@@ -142,6 +142,9 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
         if (port !== undefined) out.emit({ type: "listen-failed", port, code: command.code });
         return;
       }
+      case "stream-opened":
+      case "stream-ended":
+        return;
       case "revoke":
         return this.#revoke(now, command.usernameHash, command.expirySeconds, out);
       default:
