@@ -1,6 +1,9 @@
 /** One datagram on its way. It is its own entry in the queue of events, so that a hop allocates nothing. */
-import type { Address } from "@fractal-punch/machine";
+import type { Address, PortRequest } from "@fractal-punch/machine";
 import type { DatagramEntry } from "./datagram-log.ts";
+
+/** What is above IP: a router keeps the entries of one apart from those of the other. */
+export type Transport = NonNullable<PortRequest["transport"]>;
 
 /** A place that a datagram comes to. */
 export interface Receiver {
@@ -26,6 +29,7 @@ export class Datagram implements Happening {
   target: Address;
   readonly bytes: Uint8Array;
   readonly ecn: number;
+  readonly transport: Transport;
   hopsLeft: number;
   /** Where it comes out next. */
   next: Receiver;
@@ -41,6 +45,7 @@ export class Datagram implements Happening {
     hopsLeft: number,
     next: Receiver,
     ecn: number,
+    transport: Transport = "udp",
   ) {
     this.origin = origin;
     this.source = source;
@@ -49,12 +54,13 @@ export class Datagram implements Happening {
     this.hopsLeft = hopsLeft;
     this.next = next;
     this.ecn = ecn;
+    this.transport = transport;
   }
 
   /** The same datagram a second time; `bytes` are a copy of its own. */
   copy(bytes: Uint8Array): Datagram {
-    const { origin, source, target, hopsLeft, next, ecn } = this;
-    const copy = new Datagram(origin, source, target, bytes, hopsLeft, next, ecn);
+    const { origin, source, target, hopsLeft, next, ecn, transport } = this;
+    const copy = new Datagram(origin, source, target, bytes, hopsLeft, next, ecn, transport);
     copy.ruled = this.ruled;
     return copy;
   }

@@ -112,5 +112,24 @@ export const firewall: FirewallBehaviour = {
   maxSessions: 4096,
 };
 
+/** 2 h 4 min (RFC 5382 REQ-5, RFC 6092 REC-35). */
+const tcpLifetimeMs = 7_440_000;
+/** net.netfilter.nf_conntrack_tcp_timeout_syn_sent and _established. */
+const tcpUnrepliedMs = 120_000;
+const tcpRepliedMs = 432_000_000;
+
+/** What the same router does with TCP. Its entries live longer, and it does not look at what ends a connection. */
+export function forTcp(behaviour: RouterBehaviour): RouterBehaviour {
+  switch (behaviour.kind) {
+    case "nat":
+    case "firewall":
+      return { ...behaviour, lifetimeMs: tcpLifetimeMs };
+    case "linux":
+      return { ...behaviour, unrepliedMs: tcpUnrepliedMs, repliedMs: tcpRepliedMs };
+    case "none":
+      return behaviour;
+  }
+}
+
 /** A router that lets everything pass. */
 export const none: NoBehaviour = { kind: "none" };

@@ -1,6 +1,6 @@
 /** A network: the middle of the world, or what is behind a router. Datagrams go by their destination's IP address. */
 import { type Address, type AddressKey, ipText, prefixKey } from "@fractal-punch/machine";
-import type { Datagram, Receiver, Station } from "./datagram.ts";
+import type { Datagram, Receiver, Station, Transport } from "./datagram.ts";
 import type { Link, LinkOptions } from "./link.ts";
 import type { Traffic } from "./traffic.ts";
 
@@ -34,7 +34,7 @@ export class Line {
 export interface Attachment extends Receiver {
   readonly line: Line;
   /** The node that a datagram to `target` from `source` is for, as far as it is known. */
-  owner(target: Address, source: Address): Station | undefined;
+  owner(target: Address, source: Address, transport: Transport): Station | undefined;
 }
 
 /** The way out of a network. */
@@ -95,8 +95,8 @@ export class Network implements Receiver {
   }
 
   /** The node that a datagram to `target` from `source` would come to. */
-  owner(target: Address, source: Address): Station | undefined {
-    return this.#attachments.get(target.ip)?.owner(target, source);
+  owner(target: Address, source: Address, transport: Transport): Station | undefined {
+    return this.#attachments.get(target.ip)?.owner(target, source, transport);
   }
 
   /** Whether an address is one of this network's own. */
@@ -118,7 +118,7 @@ export class Network implements Receiver {
   #deliver(datagram: Datagram, attachment: Attachment): void {
     const traffic = this.#traffic;
     if (traffic.rules.size > 0 && !datagram.ruled) {
-      const owner = attachment.owner(datagram.target, datagram.source);
+      const owner = attachment.owner(datagram.target, datagram.source, datagram.transport);
       if (!traffic.passesRule(datagram, owner, this)) return;
     }
     datagram.hopsLeft -= this.#hops;

@@ -1,7 +1,7 @@
 /** A router: it joins a network of its own to the one outside, and asks a translator about every datagram. */
 import { type Address, addressText } from "@fractal-punch/machine";
-import type { Datagram, Station } from "./datagram.ts";
-import type { RouterBehaviour } from "./nat-behaviour.ts";
+import type { Datagram, Station, Transport } from "./datagram.ts";
+import { forTcp, type RouterBehaviour } from "./nat-behaviour.ts";
 import { type Attachment, type Gateway, type Line, type LineOptions, Network, type Prefix } from "./network.ts";
 import { newTranslator } from "./new-translator.ts";
 import type { Prng } from "./prng.ts";
@@ -32,8 +32,11 @@ export class Router implements Attachment, Gateway {
   readonly #traffic: Traffic;
   readonly #outside: Network;
   readonly #prng: Prng;
+  readonly #tcpPrng: Prng;
   #addresses: readonly Address[];
   #translator: Translator;
+  /** TCP's, from its first segment on. */
+  #tcpTranslator: Translator | undefined;
   #lineOptions: string;
 
   constructor(parts: RouterParts) {
@@ -44,6 +47,7 @@ export class Router implements Attachment, Gateway {
     this.#traffic = parts.traffic;
     this.#outside = parts.outside;
     this.#prng = parts.prng;
+    this.#tcpPrng = parts.prng.named(`router ${parts.name} tcp`);
     this.#addresses = parts.addresses;
     this.#lineOptions = JSON.stringify(parts.lineOptions);
     this.#translator = newTranslator(parts.behaviour, parts.addresses, parts.prng);
@@ -57,12 +61,13 @@ export class Router implements Attachment, Gateway {
 
   /** How many entries its table holds. */
   get tableSize(): number {
-    return this.#translator.size;
+    return this.#translator.size + (this.#tcpTranslator?.size ?? 0);
   }
 
   /** Forgets all mappings, as a router does that was switched off and on. */
   reboot(): void {
     this.#translator = newTranslator(this.behaviour, this.#addresses, this.#prng);
+    this.#tcpTranslator = undefined;
   }
 
   /** Gets other outside addresses and forgets all mappings, as after a new dial-in. */
@@ -93,7 +98,7 @@ export class Router implements Attachment, Gateway {
     if (target.family !== this.inside.family) return traffic.drop(datagram, "no-route");
     const isOwn = this.#addresses.some((address) => address.ip === target.ip);
     if (isOwn && !this.#canHairpin()) return traffic.drop(datagram, "no-hairpin");
-    const outside = this.#translator.outbound(traffic.now, source, target);
+    const outside = this.#translatorOf(datagram.transport).outbound(traffic.now, source, target);
     if (typeof outside === "string") return traffic.drop(datagram, outside);
     if (isOwn) return this.#hairpin(datagram, outside);
     datagram.source = outside;
@@ -103,15 +108,15 @@ export class Router implements Attachment, Gateway {
   /** From outside, on the way in. */
   arrive(datagram: Datagram): void {
     if (--datagram.hopsLeft <= 0) return this.#traffic.drop(datagram, "ttl");
-    const inside = this.#translator.inbound(this.#traffic.now, datagram.target, datagram.source);
+    const inside = this.#translatorOf(datagram.transport).inbound(this.#traffic.now, datagram.target, datagram.source);
     if (typeof inside === "string") return this.#traffic.drop(datagram, inside);
     datagram.target = inside;
     this.inside.arrive(datagram);
   }
 
-  owner(target: Address, source: Address): Station | undefined {
-    const inside = this.#translator.owner(this.#traffic.now, target, source);
-    return inside === undefined ? undefined : this.inside.owner(inside, source);
+  owner(target: Address, source: Address, transport: Transport): Station | undefined {
+    const inside = this.#translatorOf(transport).owner(this.#traffic.now, target, source);
+    return inside === undefined ? undefined : this.inside.owner(inside, source, transport);
   }
 
   publish(address: Address): void {
@@ -128,12 +133,18 @@ export class Router implements Attachment, Gateway {
 
   /** From inside to an outside address of its own: filtered as if it came from outside (RFC 4787 section 6). */
   #hairpin(datagram: Datagram, outside: Address): void {
-    const inside = this.#translator.inbound(this.#traffic.now, datagram.target, outside);
+    const inside = this.#translatorOf(datagram.transport).inbound(this.#traffic.now, datagram.target, outside);
     if (typeof inside === "string") return this.#traffic.drop(datagram, inside);
     const { behaviour } = this;
     if (behaviour.kind === "nat" && behaviour.hairpin === "external-source") datagram.source = outside;
     datagram.target = inside;
     this.inside.arrive(datagram);
+  }
+
+  #translatorOf(transport: Transport): Translator {
+    if (transport === "udp") return this.#translator;
+    this.#tcpTranslator ??= newTranslator(forTcp(this.behaviour), this.#addresses, this.#tcpPrng);
+    return this.#tcpTranslator;
   }
 
   #canHairpin(): boolean {
