@@ -82,6 +82,7 @@ export class Crowd {
       secret: this.#operator.secret,
       primitives,
       random: this.world.random("server"),
+      classic: true,
       access: "tickets",
       ports: [
         { family: 4, port, main: true },

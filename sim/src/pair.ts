@@ -130,6 +130,7 @@ export class Pair {
       random,
       access: "tickets",
       ports,
+      classic: true,
       ...(limits && { limits }),
     });
     this.#serverMachine = server;

@@ -35,13 +35,17 @@ export async function openLog(json: boolean): Promise<Log> {
 export function logLine(event: ServeEvent): LogLine | undefined {
   switch (event.type) {
     case "listening":
+    case "ready":
     case "public-address":
       return undefined;
-    case "listen-failed": {
-      const text = `UDP port ${event.port.port} cannot be opened (${event.code}). The server does without it; peers then learn less about their NATs.`;
-      return event.port.main
-        ? undefined
-        : { level: "warn", event: "listen-failed", fields: { port: event.port.port, code: event.code }, text };
+    case "listen-failed":
+      return listenFailedLine(event);
+    case "classic-matched": {
+      const { generation, transport } = event;
+      const client = addressText(event.client);
+      const cloudComputer = addressText(event.cloudComputer);
+      const text = `Classic ${transport.toUpperCase()}: a client at ${client} and a cloud computer at ${cloudComputer} were told of each other.`;
+      return info("classic-matched", { generation, transport, client, cloudComputer }, text);
     }
     case "registered": {
       const { hostId, name } = event;
@@ -91,6 +95,18 @@ export function logLine(event: ServeEvent): LogLine | undefined {
         `The state folder has a fault: ${String(event.error)}`,
       );
   }
+}
+
+/** `undefined` for a port that the server cannot do without: that is an error of its own. */
+function listenFailedLine({ port, code }: ServeEvent & { type: "listen-failed" }): LogLine | undefined {
+  const { transport = "udp" } = port;
+  if (transport === "udp" && port.main) return undefined;
+  const loss =
+    transport === "udp"
+      ? "peers then learn less about their NATs"
+      : "old programs that use TCP are not served. If another program has the port, stop that one and start the server again";
+  const text = `${transport.toUpperCase()} port ${port.port} cannot be opened (${code}). The server does without it; ${loss}.`;
+  return warn("listen-failed", { transport, port: port.port, code }, text);
 }
 
 function publicNamesLine({ names, source, arePrivate }: ServeEvent & { type: "public-names" }): LogLine {

@@ -22,6 +22,7 @@ interface ServeOptions {
   readonly port2: number;
   readonly state?: string;
   readonly access: "tickets" | "open";
+  readonly classic: boolean;
   readonly relayRate?: number;
   readonly relayTotal?: number;
   readonly json?: boolean;
@@ -56,6 +57,7 @@ export function addServeCommand(program: Command): void {
       "relay at most so much for each ticket until it ends, for example 500G",
       bytesOption,
     )
+    .option("--no-classic", "do not serve the classic protocols, which ask for no ticket, and open no TCP port")
     .option("--json", "JSON lines on a terminal, too")
     .addHelpText("after", examples)
     .action(runServe);
@@ -74,6 +76,7 @@ async function runServe(options: ServeOptions): Promise<void> {
     secondPort: options.port2,
     publicNames: options.public ?? [],
     access: options.access,
+    classic: options.classic,
     limits: limitsOf(options),
     onEvent(event) {
       const line = logLine(event);
@@ -94,14 +97,21 @@ function limitsOf({ relayRate, relayTotal }: ServeOptions): Partial<Limits> {
   };
 }
 
-function tellReady({ listening, publicNames }: RunningServer, options: ServeOptions, state: string, log: Log): void {
+function tellReady(
+  { listening, listeningTcp, publicNames }: RunningServer,
+  options: ServeOptions,
+  state: string,
+  log: Log,
+): void {
   const addresses = listening.map(addressText);
+  const tcpAddresses = listeningTcp.map(addressText);
   const port = listening[0]?.port ?? options.port;
   const { names } = publicNames;
   const server = port === defaultPort ? (names[0] ?? "ADDRESS") : dialText(names[0] ?? "ADDRESS", port);
   const open = options.access === "open";
   const ticket = open ? "" : " --ticket TICKET";
-  const text = `Ready on UDP ${addresses.join(" and ")}; state in ${state}.`;
+  const tcp = tcpAddresses.length === 0 ? "" : `, on TCP ${tcpAddresses.join(" and ")} for old programs`;
+  const text = `Ready on UDP ${addresses.join(" and ")}${tcp}; state in ${state}.`;
   const advice = `
 
   ${open ? "Access is open: hosts need no ticket." : `A ticket for a host:   ${commandName()} ticket NAME`}
@@ -111,7 +121,7 @@ function tellReady({ listening, publicNames }: RunningServer, options: ServeOpti
   log({
     level: "info",
     event: "listening",
-    fields: { port, addresses, publicNames: names, stateFolder: state },
+    fields: { port, addresses, tcpAddresses, publicNames: names, stateFolder: state },
     text,
     advice,
   });

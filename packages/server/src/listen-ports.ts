@@ -27,6 +27,11 @@ export function isWithoutIp6(port: ListenPort, code: string): boolean {
   return port.family === 6 && port.local === undefined && (code === "EAFNOSUPPORT" || code === "EADDRNOTAVAIL");
 }
 
+/** Whether the server is of no use without that port. */
+export function isNeeded(port: ListenPort): boolean {
+  return port.main && port.transport !== "tcp";
+}
+
 export function portError(port: ListenPort, code: string): ServerError {
   const place =
     port.local === undefined ? `port ${port.port} (IPv${port.family})` : addressText(withPort(port.local, port.port));

@@ -6,12 +6,13 @@ import {
   type Access,
   type Counters,
   type Limits,
+  type ListenPort,
   Server,
   type ServerCommand,
   type ServerEvent,
   type Sizes,
 } from "./core/index.ts";
-import { defaultPort, defaultSecondPort, isWithoutIp6, listenPorts, portError } from "./listen-ports.ts";
+import { defaultPort, defaultSecondPort, isNeeded, isWithoutIp6, listenPorts, portError } from "./listen-ports.ts";
 import { findPublicNames, isGuess, named, type PublicNames, taught } from "./public-names.ts";
 import { type Revocation, RevocationReader } from "./revocation-file.ts";
 import { writeServerFile } from "./server-file.ts";
@@ -28,6 +29,8 @@ export interface ServeOptions {
   /** Names or addresses under which others reach the server; found out when absent or empty. */
   readonly publicNames?: readonly string[];
   readonly access?: Access;
+  /** Serve the classic protocols as well, over UDP and TCP; yes when absent. */
+  readonly classic?: boolean;
   readonly limits?: Partial<Limits>;
   readonly onEvent: (event: ServeEvent) => void;
 }
@@ -60,6 +63,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     random: systemRandom,
     access: options.access ?? "tickets",
     ports,
+    classic: options.classic ?? true,
     ...(options.limits && { limits: options.limits }),
   });
   const running = new RunningServer(machine, folder.path, onEvent);
@@ -80,6 +84,11 @@ export class RunningServer {
   readonly #driver: Driver<ServerCommand, ServerEvent>;
   readonly #revocations: RevocationReader;
   readonly #listening: Address[] = [];
+  readonly #listeningTcp: Address[] = [];
+  #tellReady: (() => void) | undefined;
+  readonly #ready: Promise<void> = new Promise((resolve) => {
+    this.#tellReady = resolve;
+  });
   #fault: Error | undefined;
   #publicNames: PublicNames = named([], "interface");
   #writing: Promise<void> = Promise.resolve();
@@ -97,6 +106,11 @@ export class RunningServer {
     return this.#listening;
   }
 
+  /** The same for TCP: empty without the classic protocols, or where no port could be opened. */
+  get listeningTcp(): readonly Address[] {
+    return this.#listeningTcp;
+  }
+
   get publicNames(): PublicNames {
     return this.#publicNames;
   }
@@ -111,8 +125,8 @@ export class RunningServer {
 
   async start(givenNames: readonly string[]): Promise<void> {
     this.#revoke(await this.#revocations.read());
-    // The driver opens ports, and tells of it, before `command` returns.
     this.#driver.command({ type: "start" });
+    await this.#ready;
     if (this.#fault !== undefined) throw this.#fault;
     this.#revocations.watch(
       (revocations) => this.#revoke(revocations),
@@ -138,14 +152,19 @@ export class RunningServer {
   }
 
   #hear(event: ServerEvent): void {
-    if (event.type === "listening" && event.port.main) this.#listening.push(event.local);
+    if (event.type === "listening" && event.port.main) this.#listeningOn(event.port).push(event.local);
+    if (event.type === "ready") this.#tellReady?.();
     if (event.type === "public-address") this.#learn(taught(this.#publicNames, event.address));
     if (event.type === "listen-failed" && isWithoutIp6(event.port, event.code)) {
       if (event.port.main) this.#onEvent({ type: "without-ip6" });
       return;
     }
-    if (event.type === "listen-failed" && event.port.main) this.#fault ??= portError(event.port, event.code);
+    if (event.type === "listen-failed" && isNeeded(event.port)) this.#fault ??= portError(event.port, event.code);
     this.#onEvent(event);
+  }
+
+  #listeningOn(port: ListenPort): Address[] {
+    return port.transport === "tcp" ? this.#listeningTcp : this.#listening;
   }
 
   #learn(publicNames: PublicNames): void {

@@ -5,7 +5,7 @@ import { datagramsOf } from "./test-datagrams.ts";
 import { channelData, connectPair, TestClient, TestHost } from "./test-peers.ts";
 import { at, TestServer } from "./test-server.ts";
 
-const kinds = 8;
+const kinds = 11;
 
 test("a flood from ever new prefixes keeps every table within its maximum, and sessions work on", () => {
   const buckets = 500;
@@ -31,6 +31,8 @@ test("a flood from ever new prefixes keeps every table within its maximum, and s
     tickets: 2,
     revocations: 0,
     accounts: 0,
+    streams: 0,
+    classic: 0,
   });
   const { host, client, clientChannel } = pair;
   host.registered(host.refresh());

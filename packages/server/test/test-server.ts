@@ -6,6 +6,7 @@ import {
   addressText,
   type Effect,
   noInfo,
+  type PortRequest,
   type Random,
   Recorder,
   randomBytes,
@@ -27,6 +28,9 @@ const ports: readonly ListenPort[] = [
   { family: 6, port: 3478, main: false },
 ];
 
+/** What the server numbers the port of TCP that joins the first. */
+const tcpPort = ports.length;
+
 export interface Sent {
   readonly port: number;
   readonly to: Address;
@@ -38,11 +42,23 @@ export class TestServer {
   readonly random: Random = seededRandom(1);
   readonly server: Server;
   events: ServerEvent[] = [];
+  /** The far ends of the streams that the server closed. */
+  closed: string[] = [];
+  /** The ports that it wanted to open. */
+  opened: PortRequest[] = [];
   readonly #out = new Recorder<ServerEvent>();
 
   constructor(options: Partial<ServerOptions> = {}) {
     const { random } = this;
-    this.server = new Server({ secret, primitives: nodePrimitives, random, access: "tickets", ports, ...options });
+    this.server = new Server({
+      secret,
+      primitives: nodePrimitives,
+      random,
+      access: "tickets",
+      ports,
+      classic: true,
+      ...options,
+    });
     this.setClock(startMs);
   }
 
@@ -65,6 +81,33 @@ export class TestServer {
     this.#out.datagram = bytes;
     this.server.receive(this.now, port, from, bytes, noInfo, this.#out);
     return this.#take();
+  }
+
+  /** Has the ports opened, as a driver would. */
+  openPorts(): void {
+    for (const effect of this.start()) if (effect.type === "open-port") this.opened.push(effect.request);
+    for (const [port, { port: number }] of ports.entries()) {
+      const local = at(`192.0.2.1:${number}`);
+      this.server.command(this.now, { type: "port-opened", port, local }, this.#out);
+    }
+    this.#take();
+  }
+
+  /** Somebody connects by TCP. */
+  dial(from: Address): void {
+    const local = at("192.0.2.1:48800");
+    this.server.command(this.now, { type: "stream-opened", port: tcpPort, from, local }, this.#out);
+    assert.deepEqual(this.#take(), []);
+  }
+
+  /** One piece of a stream. */
+  write(from: Address, piece: Uint8Array): Sent[] {
+    return this.receive(from, piece, tcpPort);
+  }
+
+  hangUp(from: Address): void {
+    this.server.command(this.now, { type: "stream-ended", port: tcpPort, from }, this.#out);
+    assert.deepEqual(this.#take(), []);
   }
 
   revoke(usernameHash: string, expirySeconds: number = startSeconds + yearSeconds): Sent[] {
@@ -101,6 +144,8 @@ export class TestServer {
     const sent: Sent[] = [];
     for (const effect of this.#out.take()) {
       if (effect.type === "send") sent.push({ port: effect.port, to: effect.to, bytes: effect.bytes });
+      if (effect.type === "open-port") this.opened.push(effect.request);
+      if (effect.type === "close-stream") this.closed.push(addressText(effect.to));
       if (effect.type === "emit") this.events.push(effect.event);
     }
     return sent;

@@ -3,6 +3,7 @@ export * from "./builder.ts";
 export * from "./bytes.ts";
 export * from "./candidates.ts";
 export * from "./channel-data.ts";
+export * from "./classic.ts";
 export * from "./crc32.ts";
 export * from "./demux.ts";
 export * from "./frames.ts";

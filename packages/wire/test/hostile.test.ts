@@ -10,6 +10,7 @@ import {
   channelDataNumber,
   channelDataPayload,
   channelOf,
+  classicFault,
   datagramKind,
   decodeBound,
   decodeConnect,
@@ -38,10 +39,13 @@ import {
   macMatches,
   readAddress,
   readCandidates,
+  readClassicRequest,
+  readClassicText,
   readProfile,
   readSealedHeader,
   StunBuilder,
   StunMessage,
+  startsClassicRequest,
   textOf,
   ticketFromText,
   u32Of,
@@ -73,6 +77,9 @@ test("arbitrary bytes behind every known beginning never throw", () => {
     "0a000000",
     "40000004",
     "4fffffff",
+    "00000000",
+    "01000000",
+    "312e322e332e34",
   ];
   const beginning = fc.constantFrom(...beginnings).map((hex) => Buffer.from(hex, "hex"));
   fc.assert(
@@ -158,6 +165,10 @@ function readAll(bytes: Uint8Array): void {
   readSealedHeader(bytes);
   knockTag(bytes, "client");
   knockTag(bytes, "host");
+  classicFault(bytes);
+  startsClassicRequest(bytes);
+  readClassicRequest(bytes);
+  readClassicText(bytes);
   knockMatches(nodePrimitives, key, bytes);
   decodeSecondPacket(bytes);
   decodeFirstPayload(bytes);

@@ -49,7 +49,7 @@ export class Trio {
     const common = { primitives, random: seededRandom(seed) };
     this.server = this.net.add(
       "192.0.2.1",
-      new Server({ ...common, secret, access, ports, ...(limits && { limits }) }),
+      new Server({ ...common, secret, classic: false, access, ports, ...(limits && { limits }) }),
     );
     const host = new Host({
       ...common,

@@ -1,6 +1,8 @@
 /** What the server has seen and done since it started. Every word is from a closed set, so the counts cannot grow. */
 import type { ErrorCode, VerdictReport } from "@fractal-punch/wire";
+import type { ClassicCounts } from "./classic-counters.ts";
 import type { Drop, Outcome } from "./outcome.ts";
+import type { StreamWord } from "./streams.ts";
 
 export type ServedWord = "binding" | "register" | "connect" | "report" | "channel-data";
 export type ReportWord = `${VerdictReport["path"]}/${VerdictReport["reason"]}`;
@@ -30,6 +32,10 @@ export class Counters {
   /** Refusals by code. */
   readonly refused: Tally<ErrorCode> = new Tally();
   readonly reports: Tally<ReportWord> = new Tally();
+  /** Everything that came by the classic protocols. */
+  readonly classic: ClassicCounts = new Tally();
+  /** TCP connections: those taken, and what was wrong with others. */
+  readonly streams: Tally<StreamWord> = new Tally();
   relayedBytes: number = 0;
   /** Hints that a channel is not known. */
   hints: number = 0;

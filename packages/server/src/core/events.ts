@@ -1,6 +1,7 @@
 import type { Address } from "@fractal-punch/machine";
 import type { VerdictReport } from "@fractal-punch/wire";
-import type { ListenPort } from "./state.ts";
+import type { ClassicMatch } from "./match-log.ts";
+import type { ListenPort } from "./ports.ts";
 
 /** `lapsed`: not refreshed. `left`: the host said so. `replaced`: another instance with the same key registered. */
 export type RegistrationEnd = "lapsed" | "left" | "replaced" | "expired" | "revoked";
@@ -27,6 +28,10 @@ export type ServerEvent =
       readonly clientUsername: string;
     }
   | { readonly type: "report"; readonly hostId: string; readonly from: Address; readonly verdict: VerdictReport }
+  /** A client and a cloud computer were told of each other by a classic protocol. */
+  | ({ readonly type: "classic-matched" } & ClassicMatch)
+  /** Every port is open, or was said not to open. */
+  | { readonly type: "ready" }
   /** How a host dialled this server, when that is news. */
   | { readonly type: "public-address"; readonly address: Address }
   /** The revocation was not taken: the table is full. */

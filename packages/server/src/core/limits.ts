@@ -22,6 +22,13 @@ export interface Limits {
   readonly accounts: number;
   /** Entries in each table of token buckets; those beyond share one bucket. */
   readonly buckets: number;
+  /** Requests in each table of the classic protocols: clients and VMs of the first, posts by UDP and by TCP of the second. */
+  readonly classicEntries: number;
+  /** Requests from one address in such a table; clients that wait for one VM. */
+  readonly classicEntriesPerAddress: number;
+  /** TCP connections. */
+  readonly streams: number;
+  readonly streamsPerAddress: number;
 
   /** LIFETIME of a registration: two refreshes of 60 s may be lost. */
   readonly registrationLifeMs: number;
@@ -34,6 +41,12 @@ export interface Limits {
   readonly ticketLifeMs: number;
   /** How far TIME may be from the server's. */
   readonly timeWindowMs: number;
+  /** From its last POST, or from the last time that a client of the first generation asked. */
+  readonly classicLifeMs: number;
+  /** From the last time that a VM of the first generation asked: it may do so only once. */
+  readonly classicVmLifeMs: number;
+  /** What a TCP connection may take until its first request is whole. */
+  readonly streamRequestMs: number;
 
   /** Binding requests from one prefix (IPv4 /24, IPv6 /64). */
   readonly bindingRate: Rate;
@@ -53,6 +66,14 @@ export interface Limits {
   readonly clientIntroductionRate: Rate;
   /** New introductions to one host. */
   readonly hostIntroductionRate: Rate;
+  /** Classic requests over UDP from one prefix. */
+  readonly classicRate: Rate;
+  /** Clients that one cloud computer is told of. */
+  readonly classicNoticeRate: Rate;
+  /** Matches that are logged. */
+  readonly classicLogRate: Rate;
+  /** TCP connections from one prefix. */
+  readonly streamRate: Rate;
 
   /** Relayed bytes for the hosts of one name, both ways together; `Infinity` for no limit. */
   readonly relayBytesPerSecond: number;
@@ -71,6 +92,10 @@ export const defaultLimits: Limits = {
   revocations: 100_000,
   accounts: 100_000,
   buckets: 65_536,
+  classicEntries: 65_536,
+  classicEntriesPerAddress: 16,
+  streams: 8_192,
+  streamsPerAddress: 64,
 
   registrationLifeMs: 180_000,
   introductionLifeMs: 60_000,
@@ -79,6 +104,9 @@ export const defaultLimits: Limits = {
   nonceLifeMs: 600_000,
   ticketLifeMs: 600_000,
   timeWindowMs: 30_000,
+  classicLifeMs: 30_000,
+  classicVmLifeMs: 600_000,
+  streamRequestMs: 10_000,
 
   bindingRate: { perSecond: 200, burst: 1_000 },
   unauthenticatedRate: { perSecond: 100, burst: 200 },
@@ -89,6 +117,10 @@ export const defaultLimits: Limits = {
   reportRate: { perSecond: 5, burst: 20 },
   clientIntroductionRate: { perSecond: 10, burst: 20 },
   hostIntroductionRate: { perSecond: 50, burst: 100 },
+  classicRate: { perSecond: 100, burst: 500 },
+  classicNoticeRate: { perSecond: 20, burst: 40 },
+  classicLogRate: { perSecond: 50, burst: 500 },
+  streamRate: { perSecond: 20, burst: 100 },
 
   relayBytesPerSecond: Infinity,
   relayBytes: Infinity,

@@ -53,6 +53,10 @@ export interface Sizes {
   readonly tickets: number;
   readonly revocations: number;
   readonly accounts: number;
+  /** TCP connections. */
+  readonly streams: number;
+  /** Classic requests that wait. */
+  readonly classic: number;
   /** All tables of token buckets together. */
   readonly buckets: number;
 }
@@ -84,7 +88,8 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
   }
 
   get sizes(): Sizes {
-    const { registrations, introductions, channels, tuples, tickets, revocations, quotas, buckets } = this.#state;
+    const { registrations, introductions, channels, tuples, tickets, revocations, quotas } = this.#state;
+    const { streams, classic, buckets } = this.#state;
     return {
       registrations: registrations.size,
       introductions: introductions.size,
@@ -93,6 +98,8 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
       tickets: tickets.size,
       revocations: revocations.size,
       accounts: quotas.size,
+      streams: streams.size,
+      classic: classic?.size ?? 0,
       buckets: Object.values(buckets).reduce((size, table) => size + table.size, 0),
     };
   }
@@ -105,9 +112,11 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
     info: DatagramInfo,
     out: Outbox<ServerEvent>,
   ): void {
-    const { counters, tuples } = this.#state;
+    const { counters, tuples, ports, classic } = this.#state;
+    if (ports.isTcp(port)) return this.#receiveStream(now, port, from, bytes, out);
     if (bytes.length > maxPayloadBytes) return counters.dropped.add("too-large");
     if (from.port === 0) return counters.dropped.add("bad-source");
+    if (classic?.receive(now, port, from, bytes, localOf(info), out) === true) return;
     const tuple = tuples.find(port, from);
     switch (datagramKind(bytes)) {
       case "channel-data":
@@ -116,35 +125,33 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
         return this.#ask(bytes, { now, port, from, message: this.#message, tuple, options: localOf(info), out });
       case "session":
       case "unknown":
-        return counters.dropped.add("not-ours");
+        return this.#drop(bytes, "not-ours");
     }
   }
 
   wake(now: number, out: Outbox<ServerEvent>): void {
-    this.#state.deadlines.takeDue(now, ({ owner }) => this.#end(now, owner, out));
+    const { deadlines, streams, classic } = this.#state;
+    deadlines.takeDue(now, ({ owner }) => this.#end(now, owner, out));
+    streams.wake(now, out);
+    classic?.wake(now, out);
   }
 
   command(now: number, command: ServerCommand | DriverCommand, out: Outbox<ServerEvent>): void {
-    const { ports, clock } = this.#state;
+    const { ports, clock, streams, classic } = this.#state;
     switch (command.type) {
       case "start":
-        for (const [id, request] of ports.entries()) out.openPort(id, request);
-        return;
+        return ports.open(out);
       case "clock":
         return clock.set(now, command.epochMs);
-      case "port-opened": {
-        const port = ports[command.port];
-        if (port !== undefined) out.emit({ type: "listening", port, local: command.local });
-        return;
-      }
-      case "port-failed": {
-        const port = ports[command.port];
-        if (port !== undefined) out.emit({ type: "listen-failed", port, code: command.code });
-        return;
-      }
+      case "port-opened":
+        return ports.opened(command.port, command.local, out);
+      case "port-failed":
+        return ports.failed(command.port, command.code, out);
       case "stream-opened":
+        return streams.opened(now, command.port, command.from, out);
       case "stream-ended":
-        return;
+        streams.ended(command.port, command.from);
+        return classic?.streamEnded(command.from);
       case "revoke":
         return this.#revoke(now, command.usernameHash, command.expirySeconds, out);
       default:
@@ -153,7 +160,20 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
   }
 
   nextWake(): number {
-    return this.#state.deadlines.next();
+    const { deadlines, streams, classic } = this.#state;
+    return Math.min(deadlines.next(), streams.endsAt, classic?.endsAt ?? Infinity);
+  }
+
+  #receiveStream(now: number, port: PortId, from: Address, piece: Uint8Array, out: Outbox<ServerEvent>): void {
+    const { streams, classic } = this.#state;
+    const request = streams.receive(port, from, piece, out);
+    if (request !== undefined) classic?.receiveStream(now, port, from, request, out);
+  }
+
+  /** What was meant for the classic protocols is counted as theirs. */
+  #drop(bytes: Uint8Array, word: Drop): void {
+    const { classic, counters } = this.#state;
+    if (classic?.claims(bytes) !== true) counters.dropped.add(word);
   }
 
   #relay(
@@ -186,7 +206,7 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
     const { counters } = this.#state;
     const { message } = question;
     const fault = message.load(bytes);
-    if (fault !== undefined) return counters.dropped.add(fault);
+    if (fault !== undefined) return this.#drop(bytes, fault);
     const { method, messageClass } = message;
     if (messageClass === MessageClass.request) {
       switch (method) {
@@ -212,7 +232,7 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
     const state = this.#state;
     const { now, from, port, tuple, message } = question;
     const { counters, buckets, ports } = state;
-    if (ports[port]?.main !== true) return counters.dropped.add("wrong-port");
+    if (!ports.isMain(port)) return counters.dropped.add("wrong-port");
     const trusted = tuple !== undefined && tuple.trust > 0;
     if (!trusted && !buckets.unauthenticated.admitsSome(now, from)) return counters.dropped.add("prefix-rate");
     const unknown = this.#unknown(question);

@@ -1,33 +1,24 @@
 /** All that the server knows, put together. */
-import {
-  type AddressKey,
-  Deadlines,
-  type PortRequest,
-  type Random,
-  randomBytes,
-  type ServerPrimitives,
-} from "@fractal-punch/machine";
+import { type AddressKey, Deadlines, type Random, randomBytes, type ServerPrimitives } from "@fractal-punch/machine";
 import { asciiBytes, StunBuilder } from "@fractal-punch/wire";
 import { Buckets } from "./buckets.ts";
 import { Channels } from "./channels.ts";
+import { Classic } from "./classic.ts";
 import { Clock } from "./clock.ts";
 import { Counters } from "./counters.ts";
 import { DialledAddresses } from "./dialled-addresses.ts";
 import { Introductions } from "./introductions.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { Nonces } from "./nonces.ts";
+import { type ListenPort, Ports } from "./ports.ts";
 import { PrefixBuckets } from "./prefix-buckets.ts";
 import { Quotas } from "./quotas.ts";
 import { Registrations } from "./registrations.ts";
 import { Revocations } from "./revocations.ts";
+import { Streams } from "./streams.ts";
 import { Tickets } from "./tickets.ts";
 import type { Timed } from "./timed.ts";
 import { Tuples } from "./tuples.ts";
-
-export interface ListenPort extends PortRequest {
-  /** Serves everything; other ports answer Binding only, and tell a peer how its NAT maps. */
-  readonly main: boolean;
-}
 
 /** `open`: tickets that anybody can mint are taken too, from proven addresses (docs/protocol.md section 3). */
 export type Access = "tickets" | "open";
@@ -38,15 +29,40 @@ export interface ServerOptions {
   readonly primitives: ServerPrimitives;
   readonly random: Random;
   readonly access: Access;
-  /** A port's place in this list is its `PortId`. */
+  /** Those of UDP. A port's place in this list is its `PortId`. */
   readonly ports: readonly ListenPort[];
+  /** Serves the classic protocols, by TCP too: at the number of each main port of IPv4. */
+  readonly classic: boolean;
   /** Those that differ from `defaultLimits`. */
   readonly limits?: Partial<Limits>;
 }
 
+/** Every rate that is kept for many at once. */
+export interface StateBuckets {
+  readonly bindings: PrefixBuckets;
+  readonly unauthenticated: PrefixBuckets;
+  readonly hints: Buckets<AddressKey>;
+  readonly prefixHints: PrefixBuckets;
+  /** By username. */
+  readonly registers: Buckets<string>;
+  /** By username. */
+  readonly connects: Buckets<string>;
+  /** By a client's username, or a host. */
+  readonly reports: Buckets<string>;
+  /** By username. */
+  readonly clientIntroductions: Buckets<string>;
+  /** By host. */
+  readonly hostIntroductions: Buckets<string>;
+  /** Classic requests over UDP. */
+  readonly classic: PrefixBuckets;
+  /** By cloud computer. */
+  readonly classicNotices: Buckets<AddressKey>;
+  readonly streams: PrefixBuckets;
+}
+
 export interface ServerState {
   readonly limits: Limits;
-  readonly ports: readonly ListenPort[];
+  readonly ports: Ports;
   readonly primitives: ServerPrimitives;
   readonly random: Random;
   readonly clock: Clock;
@@ -66,34 +82,26 @@ export interface ServerState {
   readonly channels: Channels;
   readonly registrations: Registrations;
   readonly introductions: Introductions;
-  readonly buckets: {
-    readonly bindings: PrefixBuckets;
-    readonly unauthenticated: PrefixBuckets;
-    readonly hints: Buckets<AddressKey>;
-    readonly prefixHints: PrefixBuckets;
-    /** By username. */
-    readonly registers: Buckets<string>;
-    /** By username. */
-    readonly connects: Buckets<string>;
-    /** By a client's username, or a host. */
-    readonly reports: Buckets<string>;
-    /** By username. */
-    readonly clientIntroductions: Buckets<string>;
-    /** By host. */
-    readonly hostIntroductions: Buckets<string>;
-  };
+  readonly streams: Streams;
+  /** Absent when switched off. */
+  readonly classic: Classic | undefined;
+  readonly buckets: StateBuckets;
 }
 
 export function createState(options: ServerOptions): ServerState {
-  const { primitives, random, ports } = options;
+  const { primitives, random } = options;
   const limits: Limits = { ...defaultLimits, ...options.limits };
   const secret = asciiBytes(options.secret);
   const clock = new Clock();
   const deadlines = new Deadlines<Timed>();
   const revocations = new Revocations(limits.revocations);
-  const tuples = new Tuples(ports.length);
+  const tuples = new Tuples(options.ports.length);
   const quotas = new Quotas(limits, clock, deadlines);
   const channels = new Channels(tuples, quotas, deadlines, clock, random, limits);
+  const ports = new Ports(options.ports, options.classic);
+  const counters = new Counters();
+  const buckets = createBuckets(limits);
+  const streams = new Streams(limits, counters.streams, buckets.streams);
   const serverSecretKey = primitives.hmacSha256(secret, asciiBytes("fractal-punch server key"));
   return {
     limits,
@@ -102,7 +110,7 @@ export function createState(options: ServerOptions): ServerState {
     random,
     clock,
     deadlines,
-    counters: new Counters(),
+    counters,
     builder: new StunBuilder(),
     epoch: randomBytes(random, 8),
     dialled: new DialledAddresses(),
@@ -115,16 +123,25 @@ export function createState(options: ServerOptions): ServerState {
     channels,
     registrations: new Registrations(tuples, channels, limits),
     introductions: new Introductions(limits, deadlines),
-    buckets: {
-      bindings: new PrefixBuckets(limits.bindingRate, limits.buckets),
-      unauthenticated: new PrefixBuckets(limits.unauthenticatedRate, limits.buckets),
-      hints: new Buckets(limits.hintRate, limits.buckets),
-      prefixHints: new PrefixBuckets(limits.prefixHintRate, limits.buckets),
-      registers: new Buckets(limits.registerRate, limits.buckets),
-      connects: new Buckets(limits.connectRate, limits.buckets),
-      reports: new Buckets(limits.reportRate, limits.buckets),
-      clientIntroductions: new Buckets(limits.clientIntroductionRate, limits.buckets),
-      hostIntroductions: new Buckets(limits.hostIntroductionRate, limits.buckets),
-    },
+    streams,
+    classic: options.classic ? new Classic(ports, limits, counters.classic, streams, buckets) : undefined,
+    buckets,
+  };
+}
+
+function createBuckets(limits: Limits): StateBuckets {
+  return {
+    bindings: new PrefixBuckets(limits.bindingRate, limits.buckets),
+    unauthenticated: new PrefixBuckets(limits.unauthenticatedRate, limits.buckets),
+    hints: new Buckets(limits.hintRate, limits.buckets),
+    prefixHints: new PrefixBuckets(limits.prefixHintRate, limits.buckets),
+    registers: new Buckets(limits.registerRate, limits.buckets),
+    connects: new Buckets(limits.connectRate, limits.buckets),
+    reports: new Buckets(limits.reportRate, limits.buckets),
+    clientIntroductions: new Buckets(limits.clientIntroductionRate, limits.buckets),
+    hostIntroductions: new Buckets(limits.hostIntroductionRate, limits.buckets),
+    classic: new PrefixBuckets(limits.classicRate, limits.buckets),
+    classicNotices: new Buckets(limits.classicNoticeRate, limits.buckets),
+    streams: new PrefixBuckets(limits.streamRate, limits.buckets),
   };
 }

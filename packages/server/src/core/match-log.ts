@@ -1,0 +1,27 @@
+/** Tells the operator of each match. Nothing proves who asked, so the log is bounded: what is beyond is counted. */
+import type { Address4, Outbox } from "@fractal-punch/machine";
+import { Buckets, type Rate } from "./buckets.ts";
+import type { ClassicCounts } from "./classic-counters.ts";
+import type { ServerEvent } from "./events.ts";
+
+export interface ClassicMatch {
+  readonly generation: 1 | 2;
+  readonly transport: "udp" | "tcp";
+  readonly client: Address4;
+  readonly cloudComputer: Address4;
+}
+
+export class MatchLog {
+  readonly #counts: ClassicCounts;
+  readonly #lines: Buckets<"line">;
+
+  constructor(rate: Rate, counts: ClassicCounts) {
+    this.#counts = counts;
+    this.#lines = new Buckets(rate, 1);
+  }
+
+  tell(now: number, match: ClassicMatch, out: Outbox<ServerEvent>): void {
+    if (this.#lines.take(now, "line")) out.emit({ type: "classic-matched", ...match });
+    else this.#counts.add("unlogged");
+  }
+}

@@ -1,0 +1,148 @@
+/** The TCP connections to the server, as long as they are open: who may have how many, and how long one may take to ask. */
+import { type Address, type AddressKey, addressKey, type Outbox, type PortId } from "@fractal-punch/machine";
+import { classicRequestBytes, startsClassicRequest } from "@fractal-punch/wire";
+import { type Age, Ages } from "./ages.ts";
+import type { Tally } from "./counters.ts";
+import type { ServerEvent } from "./events.ts";
+import type { Limits } from "./limits.ts";
+import type { PrefixBuckets } from "./prefix-buckets.ts";
+
+export type StreamWord =
+  | "opened"
+  | "prefix-rate"
+  | "table-full"
+  | "address-full"
+  /** Said nothing in its time, or before it ended. */
+  | "silent"
+  /** Did not finish its request in its time. */
+  | "unfinished"
+  /** Ended within its request. */
+  | "cut"
+  /** Began with nothing that the server knows. */
+  | "not-ours"
+  /** Said more than its one request. */
+  | "surplus";
+
+class Stream {
+  readonly port: PortId;
+  readonly from: Address;
+  /** The request, as far as it has come. */
+  readonly head: Uint8Array = new Uint8Array(classicRequestBytes);
+  headBytes: number = 0;
+  /** Until the request is whole. */
+  age: Age<Stream> | undefined;
+
+  constructor(port: PortId, from: Address) {
+    this.port = port;
+    this.from = from;
+  }
+}
+
+export class Streams {
+  readonly #limits: Limits;
+  readonly #counts: Tally<StreamWord>;
+  readonly #openings: PrefixBuckets;
+  readonly #byPort = new Map<PortId, Map<AddressKey, Stream>>();
+  readonly #perIp = new Map<Address["ip"], number>();
+  /** Those whose request is not whole yet. */
+  readonly #asking: Ages<Stream>;
+  #size = 0;
+
+  constructor(limits: Limits, counts: Tally<StreamWord>, openings: PrefixBuckets) {
+    this.#limits = limits;
+    this.#counts = counts;
+    this.#openings = openings;
+    this.#asking = new Ages(limits.streamRequestMs);
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get endsAt(): number {
+    return this.#asking.endsAt;
+  }
+
+  opened(now: number, port: PortId, from: Address, out: Outbox<ServerEvent>): void {
+    const fault = this.#fault(now, from);
+    this.#counts.add(fault ?? "opened");
+    if (fault !== undefined) return out.closeStream(port, from);
+    const stream = new Stream(port, from);
+    stream.age = this.#asking.add(now, stream);
+    const streams = this.#byPort.get(port);
+    if (streams === undefined) this.#byPort.set(port, new Map([[addressKey(from), stream]]));
+    else streams.set(addressKey(from), stream);
+    this.#count(from, 1);
+  }
+
+  /** Takes a piece; gives the request when the piece makes it whole. Bytes that do not belong to a request are dropped. */
+  receive(port: PortId, from: Address, piece: Uint8Array, out: Outbox<ServerEvent>): Uint8Array | undefined {
+    const stream = this.#find(port, from);
+    if (stream === undefined) return undefined;
+    const { head, headBytes } = stream;
+    const taken = piece.subarray(0, head.length - headBytes);
+    if (taken.length < piece.length) this.#counts.add("surplus");
+    if (taken.length === 0) return undefined;
+    head.set(taken, headBytes);
+    stream.headBytes += taken.length;
+    if (stream.headBytes >= 4 && !startsClassicRequest(head)) {
+      this.#counts.add("not-ours");
+      this.close(port, from, out);
+      return undefined;
+    }
+    if (stream.headBytes < head.length) return undefined;
+    this.#asked(stream);
+    return head;
+  }
+
+  /** The far end closed it, or is gone. */
+  ended(port: PortId, from: Address): void {
+    const stream = this.#find(port, from);
+    if (stream === undefined) return;
+    if (stream.age !== undefined) this.#counts.add(stream.headBytes === 0 ? "silent" : "cut");
+    this.#remove(stream);
+  }
+
+  close(port: PortId, from: Address, out: Outbox<ServerEvent>): void {
+    const stream = this.#find(port, from);
+    if (stream === undefined) return;
+    this.#remove(stream);
+    out.closeStream(port, from);
+  }
+
+  wake(now: number, out: Outbox<ServerEvent>): void {
+    for (let age = this.#asking.oldest; age !== undefined && this.endsAt <= now; age = this.#asking.oldest) {
+      const { port, from, headBytes } = age.entry;
+      this.#counts.add(headBytes === 0 ? "silent" : "unfinished");
+      this.close(port, from, out);
+    }
+  }
+
+  #fault(now: number, from: Address): StreamWord | undefined {
+    if (this.#size >= this.#limits.streams) return "table-full";
+    if ((this.#perIp.get(from.ip) ?? 0) >= this.#limits.streamsPerAddress) return "address-full";
+    return this.#openings.take(now, from) ? undefined : "prefix-rate";
+  }
+
+  #find(port: PortId, from: Address): Stream | undefined {
+    return this.#byPort.get(port)?.get(addressKey(from));
+  }
+
+  #asked(stream: Stream): void {
+    if (stream.age !== undefined) this.#asking.remove(stream.age);
+    stream.age = undefined;
+  }
+
+  #remove(stream: Stream): void {
+    this.#asked(stream);
+    this.#byPort.get(stream.port)?.delete(addressKey(stream.from));
+    this.#count(stream.from, -1);
+  }
+
+  #count(from: Address, difference: 1 | -1): void {
+    this.#size += difference;
+    const count = (this.#perIp.get(from.ip) ?? 0) + difference;
+    if (count === 0) this.#perIp.delete(from.ip);
+    else this.#perIp.set(from.ip, count);
+  }
+}

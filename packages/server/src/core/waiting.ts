@@ -1,0 +1,116 @@
+/** Who waits for a counterpart: requests of the classic protocols, by the IPv4 address that they came from. */
+import { type Address4, type AddressKey, type PortId, type SendOptions, sameAddress } from "@fractal-punch/machine";
+import { type Age, Ages } from "./ages.ts";
+
+/** Where a request came from, and how it is answered. */
+export interface Requester {
+  readonly transport: "udp" | "tcp";
+  readonly port: PortId;
+  readonly from: Address4;
+  /** Sends from the local address that was asked, where a port has several. */
+  readonly options: SendOptions | undefined;
+}
+
+export class Waiter {
+  readonly requester: Requester;
+  /** What it waits under, besides its address: a number whose meaning is the table's. */
+  readonly name: number;
+  /** The client that it was matched with last, so that a client's repeats are not told as further matches. */
+  lastClient: AddressKey | undefined;
+  readonly age: Age<Waiter>;
+
+  constructor(now: number, requester: Requester, name: number, ages: Ages<Waiter>) {
+    this.requester = requester;
+    this.name = name;
+    this.age = ages.add(now, this);
+  }
+}
+
+export interface WaitingLimits {
+  readonly lifeMs: number;
+  readonly entries: number;
+  /** Small, since those of one address are looked through one by one. */
+  readonly perAddress: number;
+}
+
+export class Waiting {
+  readonly #limits: WaitingLimits;
+  readonly #ages: Ages<Waiter>;
+  /** By IP address, each in the order of last use. */
+  readonly #byIp = new Map<number, Waiter[]>();
+
+  constructor(limits: WaitingLimits) {
+    this.#limits = limits;
+    this.#ages = new Ages(limits.lifeMs);
+  }
+
+  get size(): number {
+    return this.#ages.size;
+  }
+
+  get isFull(): boolean {
+    return this.size >= this.#limits.entries;
+  }
+
+  /** When the next one's time is over; `Infinity` when nobody waits. */
+  get endsAt(): number {
+    return this.#ages.endsAt;
+  }
+
+  /** The one that asked longest ago. */
+  get oldest(): Waiter | undefined {
+    return this.#ages.oldest?.entry;
+  }
+
+  /** Who asked last, of those at that address under that name. */
+  newestAt(ip: number, name: number): Waiter | undefined {
+    return this.#byIp.get(ip)?.findLast((waiter) => waiter.name === name);
+  }
+
+  /** The one at that very endpoint, under that name if one is given. */
+  from(endpoint: Address4, name?: number): Waiter | undefined {
+    return this.#byIp
+      .get(endpoint.ip)
+      ?.find((waiter) => sameAddress(waiter.requester.from, endpoint) && (name ?? waiter.name) === waiter.name);
+  }
+
+  /** The oldest of an address that has as many as it may; `undefined` while it may have more. */
+  surplusAt(ip: number): Waiter | undefined {
+    const waiters = this.#byIp.get(ip);
+    return waiters !== undefined && waiters.length >= this.#limits.perAddress ? waiters[0] : undefined;
+  }
+
+  /** Adds what is not there yet; look at `isFull` and `surplusAt` first. */
+  add(now: number, requester: Requester, name: number): Waiter {
+    const waiter = new Waiter(now, requester, name, this.#ages);
+    this.#append(waiter);
+    return waiter;
+  }
+
+  /** It asked again: its time begins anew. */
+  renew(now: number, waiter: Waiter): void {
+    this.#ages.renew(now, waiter.age);
+    this.#detach(waiter);
+    this.#append(waiter);
+  }
+
+  remove(waiter: Waiter): void {
+    this.#ages.remove(waiter.age);
+    this.#detach(waiter);
+  }
+
+  #append(waiter: Waiter): void {
+    const { ip } = waiter.requester.from;
+    const waiters = this.#byIp.get(ip);
+    if (waiters === undefined) this.#byIp.set(ip, [waiter]);
+    else waiters.push(waiter);
+  }
+
+  #detach(waiter: Waiter): void {
+    const { ip } = waiter.requester.from;
+    const waiters = this.#byIp.get(ip);
+    if (waiters === undefined) return;
+    waiters.splice(waiters.indexOf(waiter), 1);
+    if (waiters.length === 0) this.#byIp.delete(ip);
+  }
+}
