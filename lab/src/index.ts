@@ -1,6 +1,6 @@
 export * from "./commands.ts";
 export * from "./lab.ts";
-export * from "./middle/udp-packet.ts";
+export * from "./middle/ip-packet.ts";
 export * from "./middle.ts";
 export * from "./namespace.ts";
 export * from "./nat-rules.ts";

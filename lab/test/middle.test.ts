@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { ipOf, type UdpProbe } from "@fractal-punch/lab";
+import { ipOf, type Lab, type LabNode, textIn, type UdpProbe } from "@fractal-punch/lab";
 import { portRestrictedCone } from "@fractal-punch/sim/internet";
 import { labTest, skip } from "./lab-test.ts";
 
@@ -30,6 +30,15 @@ labTest("fragments do not get through, and do no harm", async (lab) => {
   from.send("short", source, target);
   await to.received("short", target);
   assert.deepEqual(to.texts(), ["short"]);
+});
+
+labTest("TCP gets through a NAT, and over IPv6, and what a line loses of it is sent again", async (lab) => {
+  const router = await lab.topology.addModelRouter("router", portRestrictedCone, { lossRate: 0.02 });
+  const inner = await router.addNode("inner");
+  const outer = await lab.topology.addNode("outer");
+  assert.equal(await echoOverTcp(lab, inner, outer, ipOf(outer, 4)), router.publicIp);
+  const other = await lab.topology.addNode("other");
+  assert.equal(await echoOverTcp(lab, other, outer, ipOf(outer, 6)), ipOf(other, 6));
 });
 
 labTest("a line changes while it is in use, in one direction or in both", async (lab) => {
@@ -67,6 +76,17 @@ test("the middle ends when whoever gives it commands is gone", { skip, timeout: 
   middle.stdin.destroy();
   assert.deepEqual(await once(middle, "exit"), [0, null]);
 });
+
+/** The address that the listening side saw. */
+async function echoOverTcp(lab: Lab, from: LabNode, to: LabNode, ip: string): Promise<string> {
+  const program = fileURLToPath(new URL("./tcp-program.js", import.meta.url));
+  const listening = lab.start(to, process.execPath, [program, "listen", ip, "7000"]);
+  await listening.next(({ event }) => event === "listening");
+  const sending = lab.start(from, process.execPath, [program, "send", ip, "7000", "200000"]);
+  const { fields } = await sending.next(({ event }) => event === "echoed");
+  assert.equal(fields["isSame"], true);
+  return textIn(await listening.next(({ event }) => event === "accepted"), "remoteIp");
+}
 
 async function expectEchoes(
   probe: UdpProbe,

@@ -1,9 +1,9 @@
 /** A machine of the lab as the internet sees it: a TUN device, and the interfaces that its addresses have. */
 import type { Address } from "@fractal-punch/machine";
 import { type Datagram, type Host, Interface, type Traffic } from "@fractal-punch/sim/internet";
+import { headerLength, hopsOf, rewrite, sourceOf, targetOf, transportOf } from "./ip-packet.ts";
 import { Packet } from "./packet.ts";
 import type { TunDevice } from "./tun-device.ts";
-import { headerLength, hopsOf, rewrite, sourceOf, targetOf } from "./udp-packet.ts";
 
 const packetBytes = 65_536;
 /** No more are read from one device before the others, and what is due, have their turn. */
@@ -32,7 +32,7 @@ export class Station implements Host {
     for (const one of interfaces) this.#interfaces.set(one.address.ip, one);
   }
 
-  /** Sends what the machine has sent into its device: UDP from an address of its own, and nothing else. */
+  /** Sends what the machine has sent into its device: UDP and TCP from an address of its own, and nothing else. */
   readDevice(): void {
     for (let i = 0; i < packetsATurn; i++) {
       const lengthBytes = this.device.read(this.#arena);
@@ -60,7 +60,8 @@ export class Station implements Host {
     if (source === undefined || target === undefined || from === undefined) return;
     const bytes = this.#traffic.buffers.copyOf(this.#arena.subarray(headers, lengthBytes));
     const header = this.#arena.slice(0, headers);
-    const packet = new Packet(this, source, target, bytes, hopsOf(this.#view), from.network, header);
+    const [hops, transport] = [hopsOf(this.#view), transportOf(this.#view)];
+    const packet = new Packet(this, source, target, bytes, hops, from.network, header, transport);
     this.#traffic.sent(packet);
     from.send(packet);
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { headerLength, hopsOf, rewrite, sourceOf, targetOf } from "@fractal-punch/lab";
+import { headerLength, hopsOf, rewrite, sourceOf, targetOf, transportOf } from "@fractal-punch/lab";
 import { type Address, addressFromBytes, ipBytes } from "@fractal-punch/machine";
 import fc from "fast-check";
 
@@ -10,7 +10,7 @@ test("a rewritten packet has the new addresses and hops, and the sums that a sen
       const packet = viewOf(packetOf(before));
       rewrite(packet, after.source, after.target, after.hops);
       assert.deepEqual([sourceOf(packet), targetOf(packet), hopsOf(packet)], [after.source, after.target, after.hops]);
-      assert.deepEqual(new Uint8Array(packet.buffer), packetOf({ ...after, payload: before.payload }));
+      assert.deepEqual(new Uint8Array(packet.buffer), packetOf(movedTo(after, before)));
     }),
   );
 });
@@ -18,40 +18,42 @@ test("a rewritten packet has the new addresses and hops, and the sums that a sen
 test("a wrong sum stays wrong, and an IPv4 datagram without a sum stays without", () => {
   fc.assert(
     fc.property(change, fc.integer({ min: 1, max: 0xfffe }), ({ before, after }, wrongBy) => {
-      const headers = headersOf(before);
+      const sumAt = sumOffset(before);
       const spoilt = viewOf(packetOf(before));
-      const right = spoilt.getUint16(headers - 2);
+      const right = spoilt.getUint16(sumAt);
       // Added as sums are, with the carry: 1 to 0xfffe changes every sum.
       const wrong = (right + wrongBy) % 0xffff || 0xffff;
-      spoilt.setUint16(headers - 2, wrong);
+      spoilt.setUint16(sumAt, wrong);
       rewrite(spoilt, after.source, after.target, after.hops);
-      const sender = viewOf(packetOf({ ...after, payload: before.payload }));
-      assert.notEqual(spoilt.getUint16(headers - 2) % 0xffff, sender.getUint16(headers - 2) % 0xffff);
-      if (before.source.family === 6) return;
+      const sender = viewOf(packetOf(movedTo(after, before)));
+      assert.notEqual(spoilt.getUint16(sumAt) % 0xffff, sender.getUint16(sumAt) % 0xffff);
+      if (before.source.family === 6 || before.transport === "tcp") return;
       const unsummed = viewOf(packetOf(before));
-      unsummed.setUint16(headers - 2, 0);
+      unsummed.setUint16(sumAt, 0);
       rewrite(unsummed, after.source, after.target, after.hops);
-      assert.equal(unsummed.getUint16(headers - 2), 0);
+      assert.equal(unsummed.getUint16(sumAt), 0);
     }),
   );
 });
 
-test("the headers of one whole UDP datagram are 28 bytes long over IPv4 and 48 over IPv6", () => {
+test("the headers of one whole datagram or segment are 28 bytes long over IPv4 and 48 over IPv6", () => {
   fc.assert(
     fc.property(change, ({ before }) => {
       const bytes = packetOf(before);
       assert.equal(headerLength(viewOf(bytes), bytes.length), headersOf(before));
+      assert.equal(transportOf(viewOf(bytes)), before.transport);
     }),
   );
 });
 
-test("fragments, options, extension headers, other protocols and wrong lengths are no datagram", () => {
+test("fragments, options, extension headers, other protocols and wrong lengths are not read", () => {
   const datagram = packetOf(sample4);
   const spoilt: [name: string, offset: number, value: number][] = [
     ["a first fragment", 6, 0x20],
     ["a later fragment", 7, 1],
     ["options", 0, 0x46],
-    ["TCP", 9, 6],
+    ["ICMP", 9, 1],
+    ["TCP without a whole header", 9, 6],
     ["another IP length", 3, 1],
     ["another UDP length", 25, 1],
   ];
@@ -76,6 +78,7 @@ test("no bytes throw", () => {
 });
 
 interface Parts {
+  readonly transport: "udp" | "tcp";
   readonly source: Address;
   readonly target: Address;
   readonly hops: number;
@@ -86,6 +89,7 @@ const port = fc.integer({ min: 1, max: 65_535 });
 const hops = fc.integer({ min: 1, max: 255 });
 const payload = fc.uint8Array({ maxLength: 1500 });
 const sample4: Parts = {
+  transport: "udp",
   source: addressOf([192, 0, 2, 1], 7),
   target: addressOf([192, 0, 2, 2], 8),
   hops: 64,
@@ -97,7 +101,8 @@ const change = fc.constantFrom(4, 16).chain((lengthBytes) => {
   const ip = fc.uint8Array({ minLength: lengthBytes, maxLength: lengthBytes });
   // The first bytes are not 0: no IPv4-mapped IPv6 address among them.
   const address = fc.tuple(ip, port).map(([bytes, number]) => addressOf([0x20, ...bytes.slice(1)], number));
-  const parts = fc.record({ source: address, target: address, hops, payload });
+  const transport = fc.constantFrom("udp", "tcp");
+  const parts = fc.record({ transport, source: address, target: address, hops, payload });
   return fc.record({ before: parts, after: parts });
 });
 
@@ -107,38 +112,57 @@ function addressOf(ip: readonly number[], number: number): Address {
   return address;
 }
 
+/** What a sender at the new place would have sent. */
+function movedTo({ source, target, hops: hopLimit }: Parts, { transport, payload: content }: Parts): Parts {
+  return { transport, source, target, hops: hopLimit, payload: content };
+}
+
 function headersOf({ source }: Parts): number {
   return source.family === 4 ? 28 : 48;
 }
 
+function sumOffset(parts: Parts): number {
+  return headersOf(parts) + (parts.transport === "udp" ? -2 : 8);
+}
+
 /** A packet as a sender makes it, with sums over all of it. */
 function packetOf(parts: Parts): Uint8Array {
-  const { source, target, hops: hopLimit, payload: content } = parts;
+  const { transport, source, target, hops: hopLimit, payload: content } = parts;
   const headers = headersOf(parts);
-  const bytes = new Uint8Array(headers + content.length);
+  const isUdp = transport === "udp";
+  const bytes = new Uint8Array(headers + (isUdp ? 0 : 12) + content.length);
   const view = viewOf(bytes);
-  const udpBytes = 8 + content.length;
+  const transportBytes = bytes.length - headers + 8;
+  const protocol = isUdp ? 17 : 6;
   if (source.family === 4) {
     view.setUint16(0, 0x4500);
     view.setUint16(2, bytes.length);
     view.setUint8(8, hopLimit);
-    view.setUint8(9, 17);
+    view.setUint8(9, protocol);
     bytes.set([...ipBytes(source), ...ipBytes(target)], 12);
     view.setUint16(10, 0xffff - sumOf(bytes.subarray(0, 20)));
   } else {
     view.setUint8(0, 0x60);
-    view.setUint16(4, udpBytes);
-    view.setUint8(6, 17);
+    view.setUint16(4, transportBytes);
+    view.setUint8(6, protocol);
     view.setUint8(7, hopLimit);
     bytes.set([...ipBytes(source), ...ipBytes(target)], 8);
   }
   view.setUint16(headers - 8, source.port);
   view.setUint16(headers - 6, target.port);
-  view.setUint16(headers - 4, udpBytes);
-  bytes.set(content, headers);
-  const pseudoHeader = [...ipBytes(source), ...ipBytes(target), 0, 17, udpBytes >> 8, udpBytes & 0xff];
+  if (isUdp) view.setUint16(headers - 4, transportBytes);
+  else view.setUint8(headers + 4, 0x50);
+  bytes.set(content, bytes.length - content.length);
+  const pseudoHeader = [
+    ...ipBytes(source),
+    ...ipBytes(target),
+    0,
+    protocol,
+    transportBytes >> 8,
+    transportBytes & 0xff,
+  ];
   const sum = 0xffff - sumOf(Uint8Array.from([...pseudoHeader, ...bytes.subarray(headers - 8)]));
-  view.setUint16(headers - 2, sum === 0 ? 0xffff : sum);
+  view.setUint16(sumOffset(parts), isUdp && sum === 0 ? 0xffff : sum);
   return bytes;
 }
 

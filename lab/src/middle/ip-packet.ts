@@ -1,11 +1,13 @@
 /**
- * UDP over IPv4 (RFC 791) or IPv6 (RFC 8200) in one whole packet at the start of a view: reading, and rewriting as
+ * UDP or TCP over IPv4 (RFC 791) or IPv6 (RFC 8200) in one whole packet at the start of a view: reading, and rewriting as
  * routers and NATs do, with the checksums mended by what changed (RFC 1624), so that a wrong sum stays wrong.
  */
 import { type Address, addressFromBytes, ipBytes } from "@fractal-punch/machine";
+import type { Transport } from "@fractal-punch/sim/internet";
 
-const udp = 17;
+const protocols = { tcp: 6, udp: 17 } as const;
 const udpHeaderBytes = 8;
+const tcpHeaderBytes = 20;
 const ip4HeaderBytes = 20;
 const ip6HeaderBytes = 40;
 /** More fragments follow, or this is not the first. */
@@ -16,45 +18,54 @@ interface Layout {
   readonly addressBytes: 4 | 16;
   readonly source: number;
   readonly hops: number;
+  readonly protocol: number;
   readonly ipChecksum: number;
-  readonly udp: number;
+  readonly ports: number;
 }
 
-const layout4: Layout = { addressBytes: 4, source: 12, hops: 8, ipChecksum: 10, udp: ip4HeaderBytes };
-const layout6: Layout = { addressBytes: 16, source: 8, hops: 7, ipChecksum: 0, udp: ip6HeaderBytes };
+const layout4: Layout = { addressBytes: 4, source: 12, hops: 8, protocol: 9, ipChecksum: 10, ports: ip4HeaderBytes };
+const layout6: Layout = { addressBytes: 16, source: 8, hops: 7, protocol: 6, ipChecksum: 0, ports: ip6HeaderBytes };
 
 /**
- * How many bytes the headers of a packet of `lengthBytes` take; `undefined` when it is anything but one whole UDP
- * datagram behind a plain header: options, extension headers and fragments are not read.
+ * How many bytes the IP header and the first 8 of UDP's or TCP's take in a packet of `lengthBytes`; `undefined` when it is
+ * anything but one whole datagram or segment behind a plain header: options, extension headers and fragments are not read.
  */
 export function headerLength(packet: DataView, lengthBytes: number): number | undefined {
   if (lengthBytes < ip4HeaderBytes + udpHeaderBytes) return undefined;
-  const headers = packet.getUint8(0) === 0x45 ? plain4(packet, lengthBytes) : plain6(packet, lengthBytes);
-  if (headers === undefined) return undefined;
-  return packet.getUint16(headers - 4) === lengthBytes - headers + udpHeaderBytes ? headers : undefined;
+  const isPlain = packet.getUint8(0) === 0x45 ? isPlain4(packet, lengthBytes) : isPlain6(packet, lengthBytes);
+  if (!isPlain) return undefined;
+  const { protocol, ports } = layoutOf(packet);
+  const contentBytes = lengthBytes - ports;
+  const isWhole =
+    packet.getUint8(protocol) === protocols.udp
+      ? packet.getUint16(ports + 4) === contentBytes
+      : packet.getUint8(protocol) === protocols.tcp && contentBytes >= tcpHeaderBytes;
+  return isWhole ? ports + udpHeaderBytes : undefined;
 }
 
-function plain4(packet: DataView, lengthBytes: number): number | undefined {
-  const isPlain =
-    packet.getUint16(2) === lengthBytes && (packet.getUint16(6) & fragmentBits) === 0 && packet.getUint8(9) === udp;
-  return isPlain ? ip4HeaderBytes + udpHeaderBytes : undefined;
+function isPlain4(packet: DataView, lengthBytes: number): boolean {
+  return packet.getUint16(2) === lengthBytes && (packet.getUint16(6) & fragmentBits) === 0;
 }
 
-function plain6(packet: DataView, lengthBytes: number): number | undefined {
-  if (lengthBytes < ip6HeaderBytes + udpHeaderBytes || packet.getUint8(0) >> 4 !== 6) return undefined;
-  const isPlain = packet.getUint16(4) === lengthBytes - ip6HeaderBytes && packet.getUint8(6) === udp;
-  return isPlain ? ip6HeaderBytes + udpHeaderBytes : undefined;
+function isPlain6(packet: DataView, lengthBytes: number): boolean {
+  const isLongEnough = lengthBytes >= ip6HeaderBytes + udpHeaderBytes;
+  return isLongEnough && packet.getUint8(0) >> 4 === 6 && packet.getUint16(4) === lengthBytes - ip6HeaderBytes;
+}
+
+/** Of a packet that has a `headerLength`. */
+export function transportOf(packet: DataView): Transport {
+  return packet.getUint8(layoutOf(packet).protocol) === protocols.tcp ? "tcp" : "udp";
 }
 
 /** `undefined` for an IPv4-mapped IPv6 address. */
 export function sourceOf(packet: DataView): Address | undefined {
-  const { source, addressBytes, udp: ports } = layoutOf(packet);
+  const { source, addressBytes, ports } = layoutOf(packet);
   return addressAt(packet, source, addressBytes, packet.getUint16(ports));
 }
 
 /** `undefined` for an IPv4-mapped IPv6 address. */
 export function targetOf(packet: DataView): Address | undefined {
-  const { source, addressBytes, udp: ports } = layoutOf(packet);
+  const { source, addressBytes, ports } = layoutOf(packet);
   return addressAt(packet, source + addressBytes, addressBytes, packet.getUint16(ports + 2));
 }
 
@@ -66,7 +77,7 @@ export function hopsOf(packet: DataView): number {
 /** Puts in other addresses, of the family that the packet has, and another number of hops. */
 export function rewrite(packet: DataView, source: Address, target: Address, hops: number): void {
   const layout = layoutOf(packet);
-  const { addressBytes, ipChecksum, udp: ports } = layout;
+  const { addressBytes, ipChecksum, ports } = layout;
   const words = addressBytes;
   const addressesBefore = wordSum(packet, layout.source, words);
   const portsBefore = wordSum(packet, ports, 2);
@@ -79,11 +90,12 @@ export function rewrite(packet: DataView, source: Address, target: Address, hops
   const addresses = wordSum(packet, layout.source, words);
   if (ipChecksum !== 0)
     mend(packet, ipChecksum, addressesBefore + hopsBefore, addresses + packet.getUint16(8), words + 1);
-  const udpChecksum = ports + 6;
-  // Over IPv4 a sum of 0 says that there is none (RFC 768).
-  if (packet.getUint16(udpChecksum) === 0) return;
-  mend(packet, udpChecksum, addressesBefore + portsBefore, addresses + wordSum(packet, ports, 2), words + 2);
-  if (packet.getUint16(udpChecksum) === 0) packet.setUint16(udpChecksum, 0xffff);
+  const isUdp = transportOf(packet) === "udp";
+  const checksum = ports + (isUdp ? 6 : 16);
+  // Over IPv4 a sum of 0 says that UDP has none (RFC 768).
+  if (isUdp && packet.getUint16(checksum) === 0) return;
+  mend(packet, checksum, addressesBefore + portsBefore, addresses + wordSum(packet, ports, 2), words + 2);
+  if (isUdp && packet.getUint16(checksum) === 0) packet.setUint16(checksum, 0xffff);
 }
 
 function layoutOf(packet: DataView): Layout {
