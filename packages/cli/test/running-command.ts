@@ -1,4 +1,4 @@
-/** The built command as a child process, its --json events as promises. */
+/** The built command, or another program, as a child process, its JSON lines as promises. */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -42,6 +42,15 @@ export class Machine {
   }
 
   start(args: readonly string[], environment: Readonly<Record<string, string>> = {}): RunningCommand {
+    return this.startProgram(commandPath, args, environment);
+  }
+
+  /** Starts another program than the command. */
+  startProgram(
+    path: string,
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ): RunningCommand {
     const { PATH = "" } = process.env;
     const own = {
       PATH,
@@ -49,7 +58,7 @@ export class Machine {
       STATE_DIRECTORY: this.state,
       FRACTAL_PUNCH_FOLDER: join(this.folder, "config"),
     };
-    const command = new RunningCommand(args, { ...own, ...environment });
+    const command = new RunningCommand(path, args, { ...own, ...environment });
     this.#t.after(() => command.kill());
     return command;
   }
@@ -69,8 +78,8 @@ export class RunningCommand {
   #stderr = "";
   #over = false;
 
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv) {
-    const child = spawn(process.execPath, [commandPath, ...args], { env, stdio: ["pipe", "pipe", "pipe"] });
+  constructor(path: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+    const child = spawn(process.execPath, [path, ...args], { env, stdio: ["pipe", "pipe", "pipe"] });
     this.process = child;
     child.stderr.setEncoding("utf8").on("data", (text: string) => (this.#stderr += text));
     createInterface({ input: child.stdout }).on("line", (line) => this.#take(line));
