@@ -1,19 +1,20 @@
-/** What became of the datagrams of one driver; for metrics, read-only outside this package. */
+/** What became of the datagrams of one driver, and of the pieces of its streams; for metrics, read-only outside this package. */
 export interface Counters {
-  /** Datagrams given to the machine. */
+  /** Datagrams given to the machine, and pieces of streams. */
   readonly received: number;
-  /** Datagrams handed to the system, those that it then refused included. */
+  /** Datagrams and writes to streams handed to the system, those that it then refused included. */
   readonly sent: number;
-  /** Datagrams lost on this machine, by reason: a `DropWord` or a code of the system (EMSGSIZE, ENETUNREACH ...). */
+  /** What was lost on this machine, by reason: a `DropWord` or a code of the system (EMSGSIZE, ENETUNREACH, EMFILE ...). */
   readonly drops: ReadonlyMap<string, number>;
 }
 
-/** The driver's own reasons to drop a datagram; the first concerns received ones, the others those to be sent. */
+/** The driver's own reasons to drop a datagram; the first concerns received ones and connections, the others those to be sent. */
 export type DropWord =
   | "source-unusable"
   | "port-not-open"
   | "destination-port-0"
   | "destination-other-family"
+  | "stream-not-open"
   | "send-queue-full";
 
 export class DriverCounters implements Counters {

@@ -2,7 +2,6 @@ import {
   type Abilities,
   type Address,
   assert,
-  type DriverCommand,
   type Machine,
   noInfo,
   type Outbox,
@@ -11,13 +10,15 @@ import {
   type SendOptions,
 } from "@fractal-punch/machine";
 import { type Counters, DriverCounters } from "./counters.ts";
+import { openDatagramPort } from "./datagram-port.ts";
 import { IpTexts } from "./ip-texts.ts";
-import { openPort, Port, type PortContext } from "./port.ts";
+import type { Port, PortContext, PortNews } from "./port.ts";
 import { monotonicNow } from "./primitives.ts";
+import { StreamPort } from "./stream-port.ts";
 import { WakeTimer } from "./wake-timer.ts";
 import { WallClock } from "./wall-clock.ts";
 
-/** A TTL set around a send of node:dgram is the one that the datagram leaves with, because `Port` sends within the call. */
+/** A TTL set around a send of node:dgram is the one that the datagram leaves with, because `DatagramPort` sends within the call. */
 export const abilities: Abilities = { ttl: true, dontFragment: false, ecn: false, localAddress: false };
 
 /** How often the clocks are compared when nothing else happens: so soon after sleep a machine knows of it. */
@@ -29,7 +30,7 @@ export interface DriverOptions<Event> {
 }
 
 /**
- * Runs one machine on node:dgram's sockets and the real clock, from its construction until `close`. The machine is never
+ * Runs one machine on the sockets of node:dgram and node:net and the real clock, from its construction until `close`. The machine is never
  * entered while it is in a call: what comes meanwhile waits. What the machine or `onEvent` throws is a broken invariant
  * and passes through; the ports stay open until `close`.
  */
@@ -40,7 +41,12 @@ export class Driver<Command, Event> {
   readonly #onEvent: (event: Event) => void;
   readonly #out: Outbox<Event>;
   readonly #counters = new DriverCounters();
-  readonly #context: PortContext = { counters: this.#counters, ipTexts: new IpTexts() };
+  readonly #context: PortContext = {
+    counters: this.#counters,
+    ipTexts: new IpTexts(),
+    receive: (port, from, bytes) => this.#receive(port, from, bytes),
+    tell: (news) => this.#tell(news),
+  };
   readonly #ports = new Map<PortId, Port>();
   readonly #wallClock = new WallClock();
   readonly #wakeTimer = new WakeTimer(() => this.#wake());
@@ -48,7 +54,7 @@ export class Driver<Command, Event> {
   /** What waits for the machine's call to return. */
   readonly #events: { readonly event: Event }[] = [];
   readonly #commands: { readonly command: Command }[] = [];
-  #portNews: Extract<DriverCommand, { readonly port: PortId }>[] = [];
+  #portNews: PortNews[] = [];
   #running = false;
   #datagram: Uint8Array | undefined;
   #closing: Promise<void> | undefined;
@@ -95,6 +101,12 @@ export class Driver<Command, Event> {
     } finally {
       this.#leave();
     }
+  }
+
+  #tell(news: PortNews): void {
+    if (news.type === "port-failed") this.#ports.delete(news.port);
+    this.#portNews.push(news);
+    if (!this.#running) this.#tick();
   }
 
   #wake(): void {
@@ -157,7 +169,7 @@ export class Driver<Command, Event> {
       },
       openPort: (port, request) => this.#openPort(port, request),
       closePort: (port) => this.#closePort(port),
-      closeStream: () => undefined,
+      closeStream: (port, to) => this.#ports.get(port)?.closeStream(to),
       emit: (event) => {
         this.#events.push({ event });
       },
@@ -172,17 +184,11 @@ export class Driver<Command, Event> {
 
   #openPort(port: PortId, request: PortRequest): void {
     assert(!this.#ports.has(port), `port ${port} is open already`);
-    if (request.transport === "tcp") {
-      this.#portNews.push({ type: "port-failed", port, code: "EPROTONOSUPPORT" });
-      return;
-    }
-    const opened = openPort(request, this.#context, (from, bytes) => this.#receive(port, from, bytes));
-    if (opened instanceof Port) {
-      this.#ports.set(port, opened);
-      this.#portNews.push({ type: "port-opened", port, local: opened.local });
-    } else {
-      this.#portNews.push({ type: "port-failed", port, code: opened });
-    }
+    const opened =
+      request.transport === "tcp"
+        ? new StreamPort(port, request, this.#context)
+        : openDatagramPort(port, request, this.#context);
+    if (opened !== undefined) this.#ports.set(port, opened);
   }
 
   #closePort(port: PortId): void {

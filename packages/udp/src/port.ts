@@ -1,134 +1,24 @@
-/** One UDP socket of node:dgram, with all that can go wrong on it counted instead of thrown. */
-import { createSocket, type Socket } from "node:dgram";
-import { type Address, assert, ipText, type PortRequest } from "@fractal-punch/machine";
+import type { Address, DriverCommand, PortId } from "@fractal-punch/machine";
 import type { DriverCounters } from "./counters.ts";
 import type { IpTexts } from "./ip-texts.ts";
 
-/** Holds a burst of 800 datagrams of 1,200 bytes; systems cut it down to what they allow. */
-const socketBufferBytes = 1_048_576;
-
-/** More than any datagram of the protocol; a longer one gets a buffer of its own. */
-const slotBytes = 2_048;
-
-/** What a TTL of a single datagram is set back to: Linux's and macOS's own. */
-const usualTtl = 64;
-
-/** Datagrams that wait in this process, behind a full buffer of the system's: more would only be late. */
-const maxQueued = 256;
+export type PortNews = Extract<DriverCommand, { readonly port: PortId }>;
 
 /** What the ports of one driver share. */
 export interface PortContext {
   readonly counters: DriverCounters;
   readonly ipTexts: IpTexts;
+  /** Gives the machine a datagram or a piece of a stream. Only called by sockets, never while the machine is in a call. */
+  receive(port: PortId, from: Address, bytes: Uint8Array): void;
+  /** Gives the machine the news, after the call that it may be in. */
+  tell(news: PortNews): void;
 }
 
-type DatagramListener = (from: Address, bytes: Uint8Array) => void;
-
-export class Port {
-  readonly local: Address;
-  readonly #socket: Socket;
-  readonly #context: PortContext;
-  readonly #sent: (error: Error | null) => void;
-  /** Where datagrams are put together. The system has read it when `send` returns, unless its queue is full. */
-  #slot = new Uint8Array(slotBytes);
-  /** As of the last look; 0 stays true until the next send. */
-  #queued = 0;
-
-  /** Made by `openPort` only. */
-  constructor(socket: Socket, local: Address, context: PortContext) {
-    this.#socket = socket;
-    this.local = local;
-    this.#context = context;
-    this.#sent = (error) => {
-      if (error !== null) context.counters.fail(error);
-    };
-  }
-
-  /**
-   * Sends `head` and `rest` as one datagram; both belong to the caller again when the call returns. One that finds the
-   * system's buffer full leaves later, with the usual TTL.
-   */
-  send(to: Address, ttl: number | undefined, head: Uint8Array, rest?: Uint8Array): void {
-    const { counters, ipTexts } = this.#context;
-    if (to.port === 0) return counters.drop("destination-port-0");
-    if (to.family !== this.local.family) return counters.drop("destination-other-family");
-    if (this.#queued > 0) this.#queued = this.#socket.getSendQueueCount();
-    if (this.#queued >= maxQueued) return counters.drop("send-queue-full");
-    const length = head.length + (rest?.length ?? 0);
-    const slot = length > slotBytes ? new Uint8Array(length) : this.#slot;
-    slot.set(head);
-    if (rest !== undefined) slot.set(rest, head.length);
-    counters.sent++;
-    if (ttl !== undefined) this.#socket.setTTL(ttl);
-    this.#socket.send(slot, 0, length, to.port, ipTexts.text(to), this.#sent);
-    if (ttl !== undefined) this.#socket.setTTL(usualTtl);
-    // Now, not before the call: the datagram that finds the system's buffer full is itself queued by reference.
-    this.#queued = this.#socket.getSendQueueCount();
-    if (this.#queued > 0) this.#slot = new Uint8Array(slotBytes);
-  }
-
-  /** Resolves when the socket is gone. Nothing is received from the call on. */
-  close(): Promise<void> {
-    return new Promise((resolve) => this.#socket.close(resolve));
-  }
-}
-
-/** Binds a socket, at once: gives the open port, or the system's code for why not (EADDRINUSE, EACCES ...). */
-export function openPort(request: PortRequest, context: PortContext, onDatagram: DatagramListener): Port | string {
-  const { counters, ipTexts } = context;
-  const socket = createPortSocket(request.family);
-  let failure: string | undefined;
-  let bound = false;
-  socket.on("error", (error: NodeJS.ErrnoException) => {
-    if (bound) counters.fail(error);
-    else failure = error.code ?? "unknown";
-  });
-  socket.once("listening", () => {
-    bound = true;
-  });
-  socket.on("message", (message, source) => {
-    const from = ipTexts.address(source.address, source.port);
-    if (from === undefined) return counters.drop("source-unusable");
-    counters.received++;
-    // Not the Buffer itself: machines copy with `slice`, which on a Buffer makes a view.
-    onDatagram(from, new Uint8Array(message.buffer, message.byteOffset, message.length));
-  });
-  // Exclusive: in a cluster's worker a shared socket would be asked for from the parent, which takes its time.
-  const address = request.local === undefined ? {} : { address: ipText(request.local) };
-  socket.bind({ port: request.port, exclusive: true, ...address });
-  assert(bound || failure !== undefined, "bind does not take its time");
-  const local = bound ? localAddress(socket, ipTexts) : undefined;
-  if (local !== undefined) {
-    enlargeBuffers(socket);
-    return new Port(socket, local, context);
-  }
-  socket.close();
-  return failure ?? "EADDRNOTAVAIL";
-}
-
-/**
- * With a `lookup` that calls back at once, node:dgram binds and sends within the call; its own would wait for a tick, and
- * read the bytes then. Never `reuseAddr`: with it a second program would share the port unnoticed.
- */
-function createPortSocket(family: 4 | 6): Socket {
-  return createSocket({
-    type: family === 4 ? "udp4" : "udp6",
-    ipv6Only: family === 6,
-    lookup: (hostname, _options, callback) => callback(null, hostname, family),
-  });
-}
-
-function localAddress(socket: Socket, ipTexts: IpTexts): Address | undefined {
-  const { address, port } = socket.address();
-  return ipTexts.address(address, port);
-}
-
-/** As far as the system allows; smaller buffers lose more in bursts, and nothing else. */
-function enlargeBuffers(socket: Socket): void {
-  try {
-    socket.setRecvBufferSize(socketBufferBytes);
-    socket.setSendBufferSize(socketBufferBytes);
-  } catch {
-    return;
-  }
+/** A socket of the system as the driver knows it. What goes wrong is counted or told, never thrown. */
+export interface Port {
+  /** Sends `head` and `rest` as one; both belong to the caller again when the call returns. */
+  send(to: Address, ttl: number | undefined, head: Uint8Array, rest?: Uint8Array): void;
+  closeStream(to: Address): void;
+  /** Resolves when the socket is gone, its streams as well. Nothing is received or told from the call on. */
+  close(): Promise<void>;
 }

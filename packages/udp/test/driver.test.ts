@@ -1,26 +1,21 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { networkInterfaces } from "node:os";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { promisify } from "node:util";
-import {
-  type Address,
-  addressFromText,
-  addressText,
-  type DatagramInfo,
-  type DriverCommand,
-  type Machine,
-  type Outbox,
-  type PortId,
-  sameAddress,
-  withPort,
-} from "@fractal-punch/machine";
+import { addressText, sameAddress, withPort } from "@fractal-punch/machine";
 import { abilities, Driver } from "@fractal-punch/udp";
-
-const loopback4 = address("127.0.0.1:0");
-const loopback6 = address("[::1]:0");
-const hasIp6 = Object.values(networkInterfaces()).some((list) => list?.some((entry) => entry.address === "::1"));
+import {
+  type Act,
+  address,
+  hasIp6,
+  loopback4,
+  loopback6,
+  start,
+  type TestEvent,
+  TestMachine,
+  text,
+} from "./test-machine.ts";
 
 for (const [name, local] of [
   ["IPv4", loopback4],
@@ -357,128 +352,3 @@ test("node:dgram promises no ability that it lacks", () => {
   assert.equal(Driver.abilities, abilities);
   assert.deepEqual(abilities, { ttl: true, dontFragment: false, ecn: false, localAddress: false });
 });
-
-type Act = { readonly type: "act"; readonly act: (out: Outbox<TestEvent>, now: number) => void };
-type TestEvent =
-  | DriverCommand
-  | { readonly type: "datagram"; readonly port: PortId; readonly from: Address; readonly text: string }
-  | { readonly type: "woken"; readonly now: number; readonly due: number }
-  | { readonly type: "first" | "second" | "third" };
-type TestHandlers = Partial<Pick<Machine<Act, TestEvent>, "receive" | "command">>;
-
-/** Does what it is told, tells all that it hears, and watches that it is not entered twice. */
-class TestMachine implements Machine<Act, TestEvent> {
-  readonly heard: string[] = [];
-  readonly wakes: number[] = [];
-  /** So many more times it wants to be woken at once, without a reason. */
-  wakesForNothing = 0;
-  idleWakes = 0;
-  epochMs = 0;
-  deepest = 0;
-  #depth = 0;
-  readonly #handlers: TestHandlers;
-
-  constructor(handlers: TestHandlers) {
-    this.#handlers = handlers;
-  }
-
-  receive(
-    now: number,
-    port: PortId,
-    from: Address,
-    bytes: Uint8Array,
-    info: DatagramInfo,
-    out: Outbox<TestEvent>,
-  ): void {
-    this.#inside(() => {
-      out.emit({ type: "datagram", port, from, text: Buffer.from(bytes).toString() });
-      this.#handlers.receive?.(now, port, from, bytes, info, out);
-    });
-  }
-
-  wake(now: number, out: Outbox<TestEvent>): void {
-    this.#inside(() => {
-      const due = this.wakes.filter((at) => at <= now).toSorted((a, b) => a - b);
-      for (const at of due) {
-        this.wakes.splice(this.wakes.indexOf(at), 1);
-        out.emit({ type: "woken", now, due: at });
-      }
-      if (this.wakesForNothing > 0) this.wakesForNothing--;
-      else if (due.length === 0) this.idleWakes++;
-    });
-  }
-
-  command(now: number, command: Act | DriverCommand, out: Outbox<TestEvent>): void {
-    this.#inside(() => {
-      this.heard.push(command.type);
-      if (command.type === "act") return command.act(out, now);
-      if (command.type === "clock") this.epochMs = command.epochMs;
-      out.emit(command);
-      this.#handlers.command?.(now, command, out);
-    });
-  }
-
-  nextWake(): number {
-    return this.wakesForNothing > 0 ? -Infinity : Math.min(...this.wakes);
-  }
-
-  #inside(call: () => void): void {
-    this.#depth++;
-    this.deepest = Math.max(this.deepest, this.#depth);
-    try {
-      call();
-    } finally {
-      this.#depth--;
-    }
-  }
-}
-
-interface Started {
-  readonly driver: Driver<Act, TestEvent>;
-  readonly machine: TestMachine;
-  act(act: Act["act"]): void;
-  /** The next event of a type; those of other types are kept. */
-  next<Type extends TestEvent["type"]>(type: Type): Promise<Extract<TestEvent, { type: Type }>>;
-  /** Opens a port of the system's choice, and gives its address. */
-  open(port: PortId, local: Address): Promise<Address>;
-}
-
-function start(handlers: TestHandlers): Started {
-  const machine = new TestMachine(handlers);
-  const events: TestEvent[] = [];
-  let heard = (): void => {};
-  const driver = new Driver<Act, TestEvent>(machine, {
-    onEvent: (event) => {
-      events.push(event);
-      heard();
-    },
-  });
-  const act: Started["act"] = (what) => driver.command({ type: "act", act: what });
-  const next: Started["next"] = async <Type extends TestEvent["type"]>(type: Type) => {
-    for (;;) {
-      const found = events.find((event): event is Extract<TestEvent, { type: Type }> => event.type === type);
-      if (found !== undefined) {
-        events.splice(events.indexOf(found), 1);
-        return found;
-      }
-      await new Promise<void>((resolve) => {
-        heard = resolve;
-      });
-    }
-  };
-  const open: Started["open"] = async (port, local) => {
-    act((out) => out.openPort(port, { family: local.family, local, port: 0 }));
-    return (await next("port-opened")).local;
-  };
-  return { driver, machine, act, next, open };
-}
-
-function address(spelled: string): Address {
-  const parsed = addressFromText(spelled);
-  assert.ok(parsed !== undefined, `${spelled} is an address`);
-  return parsed;
-}
-
-function text(ascii: string): Uint8Array {
-  return new Uint8Array(Buffer.from(ascii, "ascii"));
-}

@@ -1,0 +1,85 @@
+import type { Socket } from "node:net";
+import type { Address } from "@fractal-punch/machine";
+
+/** Unsent bytes that wait in this process, behind a full buffer of the system's: a far end that is this slow is lost. */
+const maxUnsentBytes = 65_536;
+
+/** How long a far end may take to accept the rest of a closed stream. */
+const lingerMs = 5_000;
+
+/** What a stream tells its port; nothing comes from within a call of the port's. */
+export interface StreamListener {
+  /** Never empty. */
+  received(stream: Stream, bytes: Uint8Array): void;
+  /** Once, when the far end closed it or is gone, after its last bytes. Never after `close` or `destroy`. */
+  ended(stream: Stream): void;
+  /** Once: the socket is closed. */
+  gone(stream: Stream): void;
+}
+
+/** One accepted connection of node:net. */
+export class Stream {
+  /** The far end. */
+  readonly from: Address;
+  readonly #socket: Socket;
+  readonly #listener: StreamListener;
+  #isOpen = true;
+  #deadline: NodeJS.Timeout | undefined;
+
+  constructor(socket: Socket, from: Address, listener: StreamListener) {
+    this.from = from;
+    this.#socket = socket;
+    this.#listener = listener;
+    socket.on("data", (piece: Buffer) => {
+      // Once it is closed, the bytes are still taken: see `#finish`.
+      if (!this.#isOpen) return;
+      // Not the Buffer itself: machines copy with `slice`, which on a Buffer makes a view.
+      listener.received(this, new Uint8Array(piece.buffer, piece.byteOffset, piece.length));
+    });
+    socket.on("end", () => this.#end());
+    socket.on("error", () => undefined); // "close" follows.
+    socket.on("close", () => {
+      this.#end();
+      clearTimeout(this.#deadline);
+      listener.gone(this);
+    });
+  }
+
+  /** Writes `head` and `rest` as one, or gives false when too much is unsent already. */
+  send(head: Uint8Array, rest: Uint8Array | undefined): boolean {
+    if (this.#socket.writableLength >= maxUnsentBytes) return false;
+    const bytes = Buffer.allocUnsafe(head.length + (rest?.length ?? 0));
+    bytes.set(head);
+    if (rest !== undefined) bytes.set(rest, head.length);
+    this.#socket.write(bytes);
+    return true;
+  }
+
+  /** Closes the socket as soon as the system has taken what was sent, or after 5 s. Nothing more is received. */
+  close(): void {
+    this.#isOpen = false;
+    this.#deadline = setTimeout(() => this.destroy(), lingerMs).unref();
+    this.#socket.end(() => this.#finish());
+  }
+
+  /** Closes the socket at once, with a reset when something is unsent: the far end must not take a part for the whole. */
+  destroy(): void {
+    this.#isOpen = false;
+    if (this.#socket.writableLength > 0) this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
+  }
+
+  #end(): void {
+    if (!this.#isOpen) return;
+    this.close();
+    this.#listener.ended(this);
+  }
+
+  /**
+   * The far end has been sent all, and FIN. What it sent meanwhile is read first, in the turn of the event loop after this
+   * one: a system that closes a socket over unread bytes resets it, and the reset can take the answer from the far end.
+   */
+  #finish(): void {
+    setImmediate(() => setImmediate(() => this.#socket.destroy()));
+  }
+}
