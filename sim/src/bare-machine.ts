@@ -4,6 +4,7 @@ import type { Address, DriverCommand, Machine, Outbox, PortId, PortRequest, Send
 export type BareCommand =
   | { readonly type: "open"; readonly port: PortId; readonly request: PortRequest }
   | { readonly type: "close"; readonly port: PortId }
+  | { readonly type: "close-stream"; readonly port: PortId; readonly to: Address }
   | {
       readonly type: "send";
       readonly port: PortId;
@@ -19,7 +20,7 @@ export type BareEvent =
 export class BareMachine implements Machine<BareCommand, BareEvent> {
   readonly #echoes: boolean;
 
-  /** With `echoes` it sends each datagram back to where it came from. */
+  /** With `echoes` it sends each datagram, and each piece of a stream, back to where it came from. */
   constructor(echoes = false) {
     this.#echoes = echoes;
   }
@@ -37,6 +38,8 @@ export class BareMachine implements Machine<BareCommand, BareEvent> {
         return out.openPort(command.port, command.request);
       case "close":
         return out.closePort(command.port);
+      case "close-stream":
+        return out.closeStream(command.port, command.to);
       case "send":
         return out.send(command.port, command.to, command.bytes, command.options);
       case "clock":

@@ -28,6 +28,9 @@ export interface DatagramEntry {
   to: string | undefined;
   deliveredAtMs: number | undefined;
   dropped: DropReason | undefined;
+  /** The flags of a segment of TCP ("SYN ACK"); `undefined` for UDP. */
+  readonly flags: string | undefined;
+  /** Of UDP's payload, or TCP's. */
   readonly lengthBytes: number;
   /** -1 for an empty datagram. */
   readonly firstByte: number;
@@ -41,7 +44,8 @@ export interface DatagramEntry {
 /** One line of text for one entry. */
 export function entryText(entry: DatagramEntry): string {
   const way = `${entry.from} ${addressText(entry.source)} > ${addressText(entry.target)}`;
-  const what = `${entry.lengthBytes} bytes 0x${Math.max(entry.firstByte, 0).toString(16).padStart(2, "0")}`;
+  const flags = entry.flags === undefined ? "" : `tcp ${entry.flags}, `;
+  const what = `${flags}${entry.lengthBytes} bytes 0x${Math.max(entry.firstByte, 0).toString(16).padStart(2, "0")}`;
   const seen = entry.seenFrom === undefined ? "" : ` from ${addressText(entry.seenFrom)}`;
   const end = entry.dropped ?? (entry.to === undefined ? "on its way" : `${entry.to} at ${entry.deliveredAtMs}${seen}`);
   return `${entry.sentAtMs} ${way}, ${what}: ${end}`;

@@ -57,6 +57,11 @@ export class Datagram implements Happening {
     this.transport = transport;
   }
 
+  /** What kind of a segment it is ("SYN ACK"), when it is one. */
+  get flagsText(): string | undefined {
+    return undefined;
+  }
+
   /** The same datagram a second time; `bytes` are a copy of its own. */
   copy(bytes: Uint8Array): Datagram {
     const { origin, source, target, hopsLeft, next, ecn, transport } = this;

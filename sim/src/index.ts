@@ -14,5 +14,7 @@ export * from "./port-pool.ts";
 export * from "./socket-table.ts";
 export * from "./stack.ts";
 export { runSeed } from "./swarm/run-seed.ts";
+export type { StreamEnd } from "./tcp/connection.ts";
+export * from "./tcp/dialled-stream.ts";
 export * from "./translator.ts";
 export * from "./world.ts";

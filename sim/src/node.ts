@@ -10,11 +10,14 @@ import {
   type Machine,
   noInfo,
   type Outbox,
+  type PortId,
 } from "@fractal-punch/machine";
 import type { Datagram, Happening } from "./datagram.ts";
-import type { Host, Interface } from "./interface.ts";
+import type { Interface } from "./interface.ts";
 import type { Line } from "./network.ts";
-import { Stack, type StackParts } from "./stack.ts";
+import { Stack, type StackHost, type StackParts } from "./stack.ts";
+import { DialledStream } from "./tcp/dialled-stream.ts";
+import { Segment } from "./tcp/segment.ts";
 import type { Place } from "./topology.ts";
 import type { Traffic } from "./traffic.ts";
 
@@ -36,7 +39,7 @@ const nothing = new Uint8Array(0);
 /** A machine that wants to be woken this often without time passing is stuck. */
 const maxWakesAtOnce = 10_000;
 
-export class Node<Command, Event> implements Host, Happening {
+export class Node<Command, Event> implements StackHost, Happening {
   readonly name: string;
   readonly abilities: Abilities;
   /** All events of all machines that ran here, oldest first. */
@@ -73,8 +76,7 @@ export class Node<Command, Event> implements Host, Happening {
       forward: (port, to, head, start, options) => stack.send(port, to, this.#joined(head, start), options),
       openPort: (port, request) => void this.#answers.push(stack.open(port, request)),
       closePort: (port) => stack.close(port),
-      // No port of TCP opens here, so that there is no stream to close.
-      closeStream: () => undefined,
+      closeStream: (port, to) => stack.closeStream(port, to),
       emit: (event) => void this.#emitted.push(withOwnBytes(event)),
     };
   }
@@ -92,6 +94,11 @@ export class Node<Command, Event> implements Host, Happening {
     return this.#stack.openPorts;
   }
 
+  /** How many connections of TCP are not over. */
+  get openStreams(): number {
+    return this.#stack.openStreams;
+  }
+
   /** The addresses of the interfaces that are up, with port 0: what the operating system would list. */
   get addresses(): Address[] {
     return this.interfaces.filter(({ isUp }) => isUp).map(({ address }) => address);
@@ -102,6 +109,10 @@ export class Node<Command, Event> implements Host, Happening {
     const [first] = this.interfaces;
     if (first === undefined) throw new Error(`${this.name} has no interface, so it has no line`);
     return first.line;
+  }
+
+  get isAsleep(): boolean {
+    return this.#asleepSinceMs !== undefined;
   }
 
   nextWake(): number {
@@ -172,8 +183,17 @@ export class Node<Command, Event> implements Host, Happening {
     return this.#stack.join(place);
   }
 
+  /**
+   * Opens a connection of TCP to `to`, from a port of its own (a free one when 0), as a program beside the machine
+   * does. A port may dial several addresses, one after the other or at once.
+   */
+  dial(to: Address, localPort = 0): DialledStream {
+    return new DialledStream(this.#traffic, (user) => this.#stack.dial(localPort, to, user));
+  }
+
   /** A datagram has come (called by interfaces). */
   receive(datagram: Datagram): void {
+    if (datagram instanceof Segment) return this.#receiveSegment(datagram);
     const machine = this.#machine;
     const port = this.#stack.portFor(datagram.target);
     if (this.#asleepSinceMs !== undefined) return this.#traffic.drop(datagram, "interface-down");
@@ -181,13 +201,23 @@ export class Node<Command, Event> implements Host, Happening {
     const traffic = this.#traffic;
     traffic.delivered(datagram, this);
     const { bytes, source } = datagram;
-    this.#inHand = bytes;
-    traffic.callsUnderWay++;
-    machine.receive(this.#now, port, source, bytes, this.#info(datagram), this.#out);
-    traffic.callsUnderWay--;
-    this.#inHand = nothing;
+    this.#give(machine, port, source, bytes, this.#info(datagram));
     traffic.buffers.release(bytes);
     this.#settle();
+  }
+
+  streamOpened(port: PortId, from: Address, local: Address): void {
+    this.command({ type: "stream-opened", port, from, local });
+  }
+
+  streamReceived(port: PortId, from: Address, local: Address, bytes: Uint8Array): void {
+    if (this.#machine === undefined) return;
+    this.#give(this.#machine, port, from, bytes, this.abilities.localAddress ? { local } : noInfo);
+    this.#settle();
+  }
+
+  streamEnded(port: PortId, from: Address): void {
+    this.command({ type: "stream-ended", port, from });
   }
 
   /** The time of a wake-up has come (called by the world). */
@@ -198,6 +228,19 @@ export class Node<Command, Event> implements Host, Happening {
     if (this.#asleepSinceMs !== undefined) return;
     if (this.#machine !== undefined && this.nextWake() <= now) this.#wake(this.#machine, now);
     this.#settle();
+  }
+
+  #receiveSegment(segment: Segment): void {
+    if (!this.isAsleep) this.#stack.receiveSegment(segment);
+    else this.#traffic.drop(segment, "interface-down");
+  }
+
+  #give(machine: Machine<Command, Event>, port: PortId, from: Address, bytes: Uint8Array, info: DatagramInfo): void {
+    this.#inHand = bytes;
+    this.#traffic.callsUnderWay++;
+    machine.receive(this.#now, port, from, bytes, info, this.#out);
+    this.#traffic.callsUnderWay--;
+    this.#inHand = nothing;
   }
 
   get #now(): number {

@@ -14,8 +14,8 @@ export interface Socket {
 export type OpenFault = "EADDRINUSE";
 
 /** Linux's range for ports that the system chooses (net.ipv4.ip_local_port_range). */
-const firstEphemeralPort = 32_768;
-const ephemeralPortCount = 28_232;
+export const firstEphemeralPort = 32_768;
+export const ephemeralPortCount = 28_232;
 
 export class SocketTable {
   readonly #prng: Prng;

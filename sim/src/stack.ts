@@ -13,8 +13,14 @@ import type { DropReason } from "./datagram-log.ts";
 import type { Host, Interface } from "./interface.ts";
 import type { Prng } from "./prng.ts";
 import { type OpenFault, type Socket, SocketTable } from "./socket-table.ts";
+import type { Connection, StreamUser } from "./tcp/connection.ts";
+import type { Segment } from "./tcp/segment.ts";
+import { type StreamHost, TcpStack } from "./tcp/tcp-stack.ts";
 import type { Place, Topology } from "./topology.ts";
 import type { Traffic } from "./traffic.ts";
+
+/** Whom a stack serves. */
+export interface StackHost extends Host, StreamHost {}
 
 /** How a stack is made. */
 export interface StackParts {
@@ -30,19 +36,22 @@ const defaultTtl = 64;
 const wildcard6 = "\0".repeat(16);
 
 export class Stack {
-  readonly #host: Host;
+  readonly #host: StackHost;
   readonly #traffic: Traffic;
   readonly #topology: Topology;
   readonly #abilities: Abilities;
   readonly #sockets: SocketTable;
+  readonly #prng: Prng;
+  #tcp: TcpStack | undefined;
   #interfaces: Interface[];
 
-  constructor(host: Host, parts: StackParts) {
+  constructor(host: StackHost, parts: StackParts) {
     this.#host = host;
     this.#traffic = parts.traffic;
     this.#topology = parts.topology;
     this.#abilities = parts.abilities;
     this.#sockets = new SocketTable(parts.prng);
+    this.#prng = parts.prng;
     this.#interfaces = parts.topology.join(host, parts.place);
   }
 
@@ -51,7 +60,12 @@ export class Stack {
   }
 
   get openPorts(): number {
-    return this.#sockets.size;
+    return this.#sockets.size + (this.#tcp?.openPorts ?? 0);
+  }
+
+  /** Connections that are not over. */
+  get openStreams(): number {
+    return this.#tcp?.openStreams ?? 0;
   }
 
   /** Other interfaces at another place; sockets stay. */
@@ -82,17 +96,36 @@ export class Stack {
 
   close(port: PortId): void {
     this.#sockets.close(port);
+    this.#tcp?.close(port);
+  }
+
+  closeStream(port: PortId, to: Address): void {
+    this.#tcp?.closeStream(port, to);
   }
 
   closeAll(): void {
     this.#sockets.clear();
+    this.#tcp?.closeAll();
+  }
+
+  /** Opens a connection to `to`. */
+  dial(localPort: number, to: Address, user: StreamUser): Connection {
+    return this.#tcpStack().dial(localPort, to, user);
+  }
+
+  receiveSegment(segment: Segment): void {
+    this.#tcpStack().receive(segment);
   }
 
   /** Sends `bytes`, which come from the buffers of the traffic and are the datagram's from now on. */
   send(port: PortId, to: Address, bytes: Uint8Array, options: SendOptions | undefined): void {
     const traffic = this.#traffic;
+    if (this.#tcp?.has(port) === true) {
+      this.#tcp.write(port, to, bytes);
+      return traffic.buffers.release(bytes);
+    }
     const socket = this.#sockets.get(port);
-    const from = socket === undefined ? undefined : this.#route(socket, to, options?.local);
+    const from = socket === undefined ? undefined : this.#route(to, options?.local ?? socket.local);
     const source = { ...(from?.address ?? anyAddress(to.family)), port: socket?.port ?? 0 };
     const ttl = options?.ttl !== undefined && this.#abilities.ttl ? options.ttl : defaultTtl;
     const ecn = options?.ecn !== undefined && this.#abilities.ecn ? options.ecn : 0;
@@ -103,21 +136,28 @@ export class Stack {
     else traffic.drop(datagram, fault);
   }
 
-  #tryOpen(
-    port: PortId,
-    request: PortRequest,
-  ): Socket | OpenFault | "EADDRNOTAVAIL" | "EAFNOSUPPORT" | "EPROTONOSUPPORT" {
+  #tryOpen(port: PortId, request: PortRequest): Socket | OpenFault | "EADDRNOTAVAIL" | "EAFNOSUPPORT" {
     const { family, local } = request;
-    if (request.transport === "tcp") return "EPROTONOSUPPORT";
     const own = this.#interfaces.filter(({ address }) => address.family === family);
     if (own.length === 0) return "EAFNOSUPPORT";
     if (local !== undefined && !own.some(({ address }) => sameIp(address, local))) return "EADDRNOTAVAIL";
-    return this.#sockets.open(port, request);
+    return request.transport === "tcp" ? this.#tcpStack().listen(port, request) : this.#sockets.open(port, request);
+  }
+
+  /** Made when it is wanted: most nodes do without. */
+  #tcpStack(): TcpStack {
+    this.#tcp ??= new TcpStack({
+      host: this.#host,
+      traffic: this.#traffic,
+      middle: this.#topology.middle,
+      prng: this.#prng.named(`tcp ${this.#host.name}`),
+      route: (to, local) => this.#route(to, local),
+    });
+    return this.#tcp;
   }
 
   /** The interface that a datagram leaves by: that of the asked or bound address, else one whose network has `to`. */
-  #route(socket: Socket, to: Address, asked: Address | undefined): Interface | undefined {
-    const local = asked ?? socket.local;
+  #route(to: Address, local: Address | undefined): Interface | undefined {
     if (local !== undefined) return this.#interfaces.find(({ address }) => sameIp(address, local));
     let first: Interface | undefined;
     for (const one of this.#interfaces) {

@@ -96,6 +96,7 @@ export class Traffic {
       to: undefined,
       deliveredAtMs: undefined,
       dropped: undefined,
+      flags: datagram.flagsText,
       lengthBytes: bytes.length,
       firstByte: bytes[0] ?? -1,
       source,
