@@ -47,6 +47,15 @@ for (const [name, addRouter] of cones) {
     const posts = cloud.events.filter(({ event }) => event === "posted").length;
     assert.deepEqual(datagramsOf(meeting.server), { received: posts + 1, sent: 2 });
   });
+
+  labTest(`generation 2 over TCP: two programs behind ${name} connect to each other at once`, async (lab) => {
+    const meeting = await meetingOf(lab, addRouter);
+    const cloud = startCloud(meeting, "generation-2-tcp", "post", "32262", "1", "9000");
+    await cloud.next(({ event }) => event === "posted");
+    const client = startClient(meeting, "generation-2-tcp", "ask", meeting.cloudIp, "32262");
+    await expectMet(meeting, cloud, client);
+    assert.deepEqual(datagramsOf(meeting.server), { received: 1, sent: 0 });
+  });
 }
 
 interface Meeting {

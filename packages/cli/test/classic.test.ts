@@ -54,6 +54,34 @@ test("generation 2 over UDP: who asks for what is not there is told the private 
   }
 });
 
+test("generation 2 over TCP: a post waits until the cloud computer gives up, posts again, and is then forgotten", async (t) => {
+  const old = await OldWorld.start(new Machine(t));
+  const cloud = old.cloud("generation-2-tcp", "post", publicPort, "2", "300");
+  const cloudPort = await portOf(cloud, "posted");
+  await cloud.event("timed-out");
+  assert.equal(await portOf(cloud, "posted"), cloudPort);
+  const { code, stdout } = await cloud.ended;
+  assert.equal(code, 3, stdout);
+  assert.doesNotMatch(stdout, /closed-by-server/);
+  const client = old.client("generation-2-tcp", "ask", cloudIp, publicPort);
+  assert.equal(await hexOf(client, "answer"), hex(cloudIp, 0, Number(publicPort)));
+  assert.equal((await client.ended).code, 3);
+});
+
+test("generation 2 over TCP: post and ask are told each other's true ports, and connect from them", async (t) => {
+  const old = await OldWorld.start(new Machine(t));
+  const cloud = old.cloud("generation-2-tcp", "post", publicPort, "1", "9000", "listen");
+  const cloudPort = await portOf(cloud, "posted");
+  const client = old.client("generation-2-tcp", "ask", cloudIp, publicPort);
+  const clientPort = await portOf(client, "asked");
+  assert.equal(await hexOf(cloud, "notice"), hex(clientIp, clientPort, 0));
+  assert.equal(await hexOf(client, "answer"), hex(cloudIp, cloudPort, Number(publicPort)));
+  await cloud.event("received", { from: `${clientIp}:${clientPort}`, text: "hello\n" });
+  await client.event("received", { from: `${cloudIp}:${cloudPort}`, text: "hello\n" });
+  assert.deepEqual([(await cloud.ended).code, (await client.ended).code], [0, 0]);
+  await expectMatch(old, 2, "tcp", cloudPort, clientPort);
+});
+
 test("with --no-classic the server answers no classic request, and refuses TCP", async (t) => {
   const old = await OldWorld.start(new Machine(t), "--no-classic");
   const socket = createSocket("udp4");
