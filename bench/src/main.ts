@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { loadPrimitives } from "@fractal-punch/peer/sodium";
+import { classicFigures } from "./classic-figures.ts";
 import { type Figure, judge, tableText } from "./figures.ts";
 import { memoryOf } from "./process-usage.ts";
 import { startServer } from "./served.ts";
@@ -41,6 +42,7 @@ async function loopbackFigures(): Promise<Figure[]> {
       { name: "idle host: memory", value: hostMemory.residentMb, unit: "MB", atMost: 80 },
       { name: "idle host: memory without files", value: hostMemory.anonymousMb, unit: "MB" },
       ...(await serverFigures(served, primitives, server.residentMb)),
+      ...(await classicFigures(folder)),
       ...(await sessionFigures(served, invite, folder)),
     ];
   } finally {

@@ -1,6 +1,7 @@
 /** `fractal-punch serve`: runs the server until it is stopped. */
 import { addressText } from "@fractal-punch/machine";
 import {
+  defaultLimits,
   defaultPort,
   defaultSecondPort,
   defaultStateFolder,
@@ -23,6 +24,7 @@ interface ServeOptions {
   readonly state?: string;
   readonly access: "tickets" | "open";
   readonly classic: boolean;
+  readonly classicEntries: number;
   readonly relayRate?: number;
   readonly relayTotal?: number;
   readonly json?: boolean;
@@ -38,6 +40,7 @@ The state folder is FRACTAL_PUNCH_STATE, systemd's STATE_DIRECTORY, or the place
 
 export function addServeCommand(program: Command): void {
   const port = wholeOption(0, 65_535);
+  const entries = wholeOption(1, 1_000_000);
   program
     .command("serve")
     .description("run the server, on a machine with a public address")
@@ -58,6 +61,12 @@ export function addServeCommand(program: Command): void {
       bytesOption,
     )
     .option("--no-classic", "do not serve the classic protocols, which ask for no ticket, and open no TCP port")
+    .option(
+      "--classic-entries <n>",
+      "so many requests of each classic kind may wait",
+      entries,
+      defaultLimits.classicEntries,
+    )
     .option("--json", "JSON lines on a terminal, too")
     .addHelpText("after", examples)
     .action(runServe);
@@ -90,8 +99,9 @@ async function runServe(options: ServeOptions): Promise<void> {
   process.exitCode = stoppedCode(interruption);
 }
 
-function limitsOf({ relayRate, relayTotal }: ServeOptions): Partial<Limits> {
+function limitsOf({ classicEntries, relayRate, relayTotal }: ServeOptions): Partial<Limits> {
   return {
+    classicEntries,
     ...(relayRate !== undefined && { relayBytesPerSecond: relayRate }),
     ...(relayTotal !== undefined && { relayBytes: relayTotal }),
   };

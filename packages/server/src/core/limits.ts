@@ -92,7 +92,7 @@ export const defaultLimits: Limits = {
   revocations: 100_000,
   accounts: 100_000,
   buckets: 65_536,
-  classicEntries: 65_536,
+  classicEntries: 131_072,
   classicEntriesPerAddress: 16,
   streams: 8_192,
   streamsPerAddress: 64,

@@ -102,7 +102,7 @@ export class Posts {
 
   /** Once for each client: it repeats its ASK until it hears the cloud computer. */
   #tell(now: number, found: Waiter, client: Requester, out: Outbox<ServerEvent>): void {
-    const key = addressKey(client.from);
+    const key = client.from.ip * 65_536 + client.from.port;
     if (found.lastClient === key) return;
     found.lastClient = key;
     const { transport, from: cloudComputer } = found.requester;

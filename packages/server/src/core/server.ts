@@ -4,22 +4,18 @@
  */
 import {
   type Address,
-  addressKey,
   type DatagramInfo,
   type DriverCommand,
   type Machine,
   type Outbox,
   type PortId,
-  randomBytes,
   type SendOptions,
   unreachable,
 } from "@fractal-punch/machine";
 import {
   Attribute,
-  channelDataNumber,
   datagramKind,
   ErrorCode,
-  encodeNoChannel,
   MessageClass,
   Method,
   maxPayloadBytes,
@@ -29,6 +25,7 @@ import { handleBinding } from "./binding.ts";
 import { handleConnect } from "./connect.ts";
 import type { Counters, ServedWord } from "./counters.ts";
 import type { ServerEvent } from "./events.ts";
+import { hintNoChannel } from "./no-channel.ts";
 import type { Drop, Outcome } from "./outcome.ts";
 import { type Question, refuse } from "./question.ts";
 import { endRegistration, handleRegister, wakeRegistration } from "./register.ts";
@@ -60,9 +57,6 @@ export interface Sizes {
   /** All tables of token buckets together. */
   readonly buckets: number;
 }
-
-/** A hint is as long as the shortest sealed packet in ChannelData, so it is never larger than what it answers. */
-const hintBytes = 36;
 
 /** Outcomes that a valid ticket's own bucket pays for, not its prefix's. */
 const ticketsOwn: ReadonlySet<ErrorCode | Drop | "served"> = new Set([
@@ -184,22 +178,11 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
     bytes: Uint8Array,
     out: Outbox<ServerEvent>,
   ): void {
-    const { channels, counters, builder, random } = this.#state;
+    const { channels, counters } = this.#state;
     const outcome = channels.forward(now, tuple, bytes, out);
     counters.outcome("channel-data", outcome);
     if (outcome === "served") counters.relayedBytes += bytes.length;
-    if (outcome !== "no-channel" || bytes.length < hintBytes || !this.#takeHint(now, from)) return;
-    const channel = channelDataNumber(bytes);
-    if (channel === undefined) return;
-    counters.hints++;
-    out.send(port, from, encodeNoChannel(builder, randomBytes(random, 12), channel), tuple?.options);
-  }
-
-  #takeHint(now: number, to: Address): boolean {
-    const { hints, prefixHints } = this.#state.buckets;
-    if (!prefixHints.admits(now, to) || !hints.take(now, addressKey(to))) return false;
-    prefixHints.charge(now, to);
-    return true;
+    if (outcome === "no-channel") hintNoChannel(this.#state, now, port, from, bytes, tuple?.options, out);
   }
 
   #ask(bytes: Uint8Array, question: Question): void {

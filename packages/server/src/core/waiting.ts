@@ -1,5 +1,5 @@
 /** Who waits for a counterpart: requests of the classic protocols, by the IPv4 address that they came from. */
-import { type Address4, type AddressKey, type PortId, type SendOptions, sameAddress } from "@fractal-punch/machine";
+import { type Address4, type PortId, type SendOptions, sameAddress } from "@fractal-punch/machine";
 import { type Age, Ages } from "./ages.ts";
 
 /** Where a request came from, and how it is answered. */
@@ -16,8 +16,10 @@ export class Waiter {
   /** What it waits under, besides its address: a number whose meaning is the table's. */
   readonly name: number;
   /** The client that it was matched with last, so that a client's repeats are not told as further matches. */
-  lastClient: AddressKey | undefined;
+  lastClient: number = 0;
   readonly age: Age<Waiter>;
+  /** The one at the same IP address that asked before it. */
+  before: Waiter | undefined;
 
   constructor(now: number, requester: Requester, name: number, ages: Ages<Waiter>) {
     this.requester = requester;
@@ -36,8 +38,8 @@ export interface WaitingLimits {
 export class Waiting {
   readonly #limits: WaitingLimits;
   readonly #ages: Ages<Waiter>;
-  /** By IP address, each in the order of last use. */
-  readonly #byIp = new Map<number, Waiter[]>();
+  /** By IP address, each the one that asked last. */
+  readonly #newest = new Map<number, Waiter>();
 
   constructor(limits: WaitingLimits) {
     this.#limits = limits;
@@ -64,26 +66,33 @@ export class Waiting {
 
   /** Who asked last, of those at that address under that name. */
   newestAt(ip: number, name: number): Waiter | undefined {
-    return this.#byIp.get(ip)?.findLast((waiter) => waiter.name === name);
+    let waiter = this.#newest.get(ip);
+    while (waiter !== undefined && waiter.name !== name) waiter = waiter.before;
+    return waiter;
   }
 
   /** The one at that very endpoint, under that name if one is given. */
   from(endpoint: Address4, name?: number): Waiter | undefined {
-    return this.#byIp
-      .get(endpoint.ip)
-      ?.find((waiter) => sameAddress(waiter.requester.from, endpoint) && (name ?? waiter.name) === waiter.name);
+    for (let waiter = this.#newest.get(endpoint.ip); waiter !== undefined; waiter = waiter.before)
+      if (sameAddress(waiter.requester.from, endpoint) && (name ?? waiter.name) === waiter.name) return waiter;
+    return undefined;
   }
 
   /** The oldest of an address that has as many as it may; `undefined` while it may have more. */
   surplusAt(ip: number): Waiter | undefined {
-    const waiters = this.#byIp.get(ip);
-    return waiters !== undefined && waiters.length >= this.#limits.perAddress ? waiters[0] : undefined;
+    let oldest: Waiter | undefined;
+    let count = 0;
+    for (let waiter = this.#newest.get(ip); waiter !== undefined; waiter = waiter.before) {
+      oldest = waiter;
+      count++;
+    }
+    return count >= this.#limits.perAddress ? oldest : undefined;
   }
 
   /** Adds what is not there yet; look at `isFull` and `surplusAt` first. */
   add(now: number, requester: Requester, name: number): Waiter {
     const waiter = new Waiter(now, requester, name, this.#ages);
-    this.#append(waiter);
+    this.#attach(waiter);
     return waiter;
   }
 
@@ -91,7 +100,7 @@ export class Waiting {
   renew(now: number, waiter: Waiter): void {
     this.#ages.renew(now, waiter.age);
     this.#detach(waiter);
-    this.#append(waiter);
+    this.#attach(waiter);
   }
 
   remove(waiter: Waiter): void {
@@ -99,18 +108,21 @@ export class Waiting {
     this.#detach(waiter);
   }
 
-  #append(waiter: Waiter): void {
+  #attach(waiter: Waiter): void {
     const { ip } = waiter.requester.from;
-    const waiters = this.#byIp.get(ip);
-    if (waiters === undefined) this.#byIp.set(ip, [waiter]);
-    else waiters.push(waiter);
+    waiter.before = this.#newest.get(ip);
+    this.#newest.set(ip, waiter);
   }
 
   #detach(waiter: Waiter): void {
     const { ip } = waiter.requester.from;
-    const waiters = this.#byIp.get(ip);
-    if (waiters === undefined) return;
-    waiters.splice(waiters.indexOf(waiter), 1);
-    if (waiters.length === 0) this.#byIp.delete(ip);
+    let after = this.#newest.get(ip);
+    if (after === waiter) {
+      if (waiter.before === undefined) this.#newest.delete(ip);
+      else this.#newest.set(ip, waiter.before);
+      return;
+    }
+    while (after !== undefined && after.before !== waiter) after = after.before;
+    if (after !== undefined) after.before = waiter.before;
   }
 }
