@@ -24,6 +24,8 @@ export type AddressKey = number | string;
 const mappedPrefix = "\0\0\0\0\0\0\0\0\0\0\u00ff\u00ff";
 const fifteenZeros: string = "\0".repeat(15);
 
+export function addressKey(address: Address4): number;
+export function addressKey(address: Address): AddressKey;
 export function addressKey(address: Address): AddressKey {
   if (address.family === 4) return address.ip * 65_536 + address.port;
   return address.ip + String.fromCharCode(address.port >> 8, address.port & 0xff);

@@ -1,5 +1,5 @@
 /**
- * The two protocols of Fractal's old programs (docs/classic.md), of 2019 and 2020. Both know IPv4 only. Addresses and
+ * The two protocols of Fractal's old programs (docs/protocol.md section 13), of 2019 and 2020. Both know IPv4 only. Addresses and
  * ports are in network order; the type is as an x86 has it in memory.
  *
  * text      | 0 to 15 digits and dots | "C" or "V" |          "C": an address, and a client that wants the VM there

@@ -1,5 +1,5 @@
 /**
- * The two classic protocols (docs/classic.md), apart from everything else that the server does: no ticket, no key, no
+ * The two classic protocols (docs/protocol.md section 13), apart from everything else that the server does: no ticket, no key, no
  * registration. What nobody has proven is held by rates for each prefix and small tables.
  */
 import type { Address, Outbox, PortId, SendOptions } from "@fractal-punch/machine";

@@ -1,5 +1,5 @@
 /**
- * The classic protocol's first generation (docs/classic.md): clients and VMs that send a line of text, and are paired by
+ * The classic protocol's first generation (docs/protocol.md section 13): clients and VMs that send a line of text, and are paired by
  * the VM's address, whichever came first.
  */
 import type { Outbox } from "@fractal-punch/machine";

@@ -1,5 +1,5 @@
 /**
- * The classic protocol's second generation (docs/classic.md): cloud computers post the port that they are known by, and
+ * The classic protocol's second generation (docs/protocol.md section 13): cloud computers post the port that they are known by, and
  * clients ask for the port that their NAT gave them. Those who come by TCP meet only those who come by TCP: the ports of
  * the two have nothing to do with each other.
  */
@@ -102,7 +102,7 @@ export class Posts {
 
   /** Once for each client: it repeats its ASK until it hears the cloud computer. */
   #tell(now: number, found: Waiter, client: Requester, out: Outbox<ServerEvent>): void {
-    const key = client.from.ip * 65_536 + client.from.port;
+    const key = addressKey(client.from);
     if (found.lastClient === key) return;
     found.lastClient = key;
     const { transport, from: cloudComputer } = found.requester;

@@ -15,7 +15,7 @@ export class Waiter {
   readonly requester: Requester;
   /** What it waits under, besides its address: a number whose meaning is the table's. */
   readonly name: number;
-  /** The client that it was matched with last, so that a client's repeats are not told as further matches. */
+  /** The key of the client that it was matched with last: a client's repeats are not told as further matches. */
   lastClient: number = 0;
   readonly age: Age<Waiter>;
   /** The one at the same IP address that asked before it. */
