@@ -12,7 +12,14 @@ import {
   type PeerEvent,
   type SessionStatus,
 } from "@fractal-punch/peer/core";
-import { type Limits, Server, type ServerCommand, type ServerEvent, type Sizes } from "@fractal-punch/server/core";
+import {
+  type Counters,
+  type Limits,
+  Server,
+  type ServerCommand,
+  type ServerEvent,
+  type Sizes,
+} from "@fractal-punch/server/core";
 import { asciiBytes, asciiText, base64UrlText, hostIdText, type Ticket } from "@fractal-punch/wire";
 import { bytesOf, keyPairOf, primitives } from "./identities.ts";
 import type { RouterBehaviour } from "./nat-behaviour.ts";
@@ -34,7 +41,12 @@ export interface PairOptions {
   readonly seed?: number;
   readonly client?: EndOptions;
   readonly host?: EndOptions;
-  readonly server?: LineOptions & { readonly address?: readonly string[]; readonly limits?: Partial<Limits> };
+  readonly server?: LineOptions & {
+    readonly address?: readonly string[];
+    readonly limits?: Partial<Limits>;
+    /** Whether it serves the classic protocols; it does when not given. */
+    readonly classic?: boolean;
+  };
   /** Whether the host takes early data. */
   readonly earlyData?: boolean;
   /** How long the host's ticket lives, in seconds of the world; a year when not given. */
@@ -90,7 +102,7 @@ export class Pair {
     const expiry = this.secondsFromNow(options.ticketSeconds ?? yearSeconds);
     this.hostTicket = this.operator.hostTicket(expiry, "studio");
     this.clientTicket = this.operator.clientTicketOf(this.hostTicket, expiry, this.hostId);
-    const { address, limits: _, ...line } = options.server ?? {};
+    const { address, limits: _limits, classic: _classic, ...line } = options.server ?? {};
     this.#serverAddresses = address ?? ["192.0.2.1"];
     this.server = world.node("server", { address: this.#serverAddresses, ...line });
     this.host = world.node("host", this.#place("host", options.host ?? {}));
@@ -122,7 +134,7 @@ export class Pair {
         { family, port: secondPort, main: false },
       ];
     });
-    const { limits } = this.#options.server ?? {};
+    const { limits, classic = true } = this.#options.server ?? {};
     const random = this.#random();
     const server = new Server({
       secret: this.operator.secret,
@@ -130,7 +142,7 @@ export class Pair {
       random,
       access: "tickets",
       ports,
-      classic: true,
+      classic,
       ...(limits && { limits }),
     });
     this.#serverMachine = server;
@@ -276,6 +288,10 @@ export class Pair {
   /** The paths' kinds at client and host. */
   get paths(): (string | undefined)[] {
     return [this.clientStatus?.path?.kind, this.hostStatus?.path?.kind];
+  }
+
+  get serverCounters(): Counters | undefined {
+    return this.#serverMachine?.counters;
   }
 
   /** How many entries the server's tables have. */
