@@ -1,14 +1,14 @@
-/** What became of the datagrams of one driver, and of the pieces of its streams; for metrics, read-only outside this package. */
+/** What became of the datagrams and streams of one driver; for metrics, read-only outside this package. */
 export interface Counters {
   /** Datagrams given to the machine, and pieces of streams. */
   readonly received: number;
   /** Datagrams and writes to streams handed to the system, those that it then refused included. */
   readonly sent: number;
-  /** What was lost on this machine, by reason: a `DropWord` or a code of the system (EMSGSIZE, ENETUNREACH, EMFILE ...). */
+  /** What was lost on this machine, by reason: a `DropWord` or a code of the system (EMSGSIZE, EMFILE ...). */
   readonly drops: ReadonlyMap<string, number>;
 }
 
-/** The driver's own reasons to drop a datagram; the first concerns received ones and connections, the others those to be sent. */
+/** The driver's own reasons to drop; the first is about datagrams and connections that come, the others about what is sent. */
 export type DropWord =
   | "source-unusable"
   | "port-not-open"

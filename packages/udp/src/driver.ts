@@ -18,7 +18,7 @@ import { StreamPort } from "./stream-port.ts";
 import { WakeTimer } from "./wake-timer.ts";
 import { WallClock } from "./wall-clock.ts";
 
-/** A TTL set around a send of node:dgram is the one that the datagram leaves with, because `DatagramPort` sends within the call. */
+/** A TTL set around a send of node:dgram is the datagram's own, because `DatagramPort` sends within the call. */
 export const abilities: Abilities = { ttl: true, dontFragment: false, ecn: false, localAddress: false };
 
 /** How often the clocks are compared when nothing else happens: so soon after sleep a machine knows of it. */
@@ -30,9 +30,9 @@ export interface DriverOptions<Event> {
 }
 
 /**
- * Runs one machine on the sockets of node:dgram and node:net and the real clock, from its construction until `close`. The machine is never
- * entered while it is in a call: what comes meanwhile waits. What the machine or `onEvent` throws is a broken invariant
- * and passes through; the ports stay open until `close`.
+ * Runs one machine on sockets of node:dgram and node:net and the real clock, from its construction until `close`. The
+ * machine is never entered while it is in a call: what comes meanwhile waits. What the machine or `onEvent` throws is a
+ * broken invariant and passes through; the ports stay open until `close`.
  */
 export class Driver<Command, Event> {
   static readonly abilities: Abilities = abilities;

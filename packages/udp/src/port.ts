@@ -8,7 +8,7 @@ export type PortNews = Extract<DriverCommand, { readonly port: PortId }>;
 export interface PortContext {
   readonly counters: DriverCounters;
   readonly ipTexts: IpTexts;
-  /** Gives the machine a datagram or a piece of a stream. Only called by sockets, never while the machine is in a call. */
+  /** Gives the machine a datagram or a piece of a stream. Not to be called while the machine is in a call. */
   receive(port: PortId, from: Address, bytes: Uint8Array): void;
   /** Gives the machine the news, after the call that it may be in. */
   tell(news: PortNews): void;

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { Address } from "@fractal-punch/machine";
 
-/** Unsent bytes that wait in this process, behind a full buffer of the system's: a far end that is this slow is lost. */
+/** Unsent bytes that wait in this process, behind a full buffer of the system's: more would only be late. */
 const maxUnsentBytes = 65_536;
 
 /** How long a far end may take to accept the rest of a closed stream. */
@@ -62,7 +62,7 @@ export class Stream {
     this.#socket.end(() => this.#finish());
   }
 
-  /** Closes the socket at once, with a reset when something is unsent: the far end must not take a part for the whole. */
+  /** Closes the socket at once; with a reset when something is unsent, lest the far end take a part for the whole. */
   destroy(): void {
     this.#isOpen = false;
     if (this.#socket.writableLength > 0) this.#socket.resetAndDestroy();
@@ -76,8 +76,8 @@ export class Stream {
   }
 
   /**
-   * The far end has been sent all, and FIN. What it sent meanwhile is read first, in the turn of the event loop after this
-   * one: a system that closes a socket over unread bytes resets it, and the reset can take the answer from the far end.
+   * The system has all, and FIN behind it. What the far end sent until now is read first, in the next turn of the event
+   * loop: a socket that is closed over unread bytes is reset, which can take the answer from the far end.
    */
   #finish(): void {
     setImmediate(() => setImmediate(() => this.#socket.destroy()));
