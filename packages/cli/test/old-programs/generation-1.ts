@@ -6,8 +6,8 @@
  *
  * Ends with 0 when each end knows that the other hears it, with 1 when that takes too long.
  */
-import { createSocket } from "node:dgram";
-import { ipIn, limitTime, print, split } from "./program.ts";
+import { createSocket, type RemoteInfo } from "node:dgram";
+import { ipIn, isFrom, limitTime, print, split } from "./program.ts";
 import { talk } from "./talk.ts";
 
 const [server = "", local = "", request = ""] = process.argv.slice(2);
@@ -22,7 +22,8 @@ socket.bind(localPort, localIp, () =>
 );
 
 /** The C structure { int host; short port; }: an address, a port, and 2 bytes that mean nothing. */
-function receive(bytes: Buffer): void {
+function receive(bytes: Buffer, from: RemoteInfo): void {
+  if (!isFrom(server, from)) return;
   print("answer", { hex: bytes.toString("hex") });
   talk(socket, `${ipIn(bytes)}:${bytes.readUInt16BE(4)}`);
 }

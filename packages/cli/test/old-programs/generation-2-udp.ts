@@ -9,7 +9,7 @@
  * 3 when the cloud computer that is asked for is not known.
  */
 import { createSocket } from "node:dgram";
-import { ipBytes, ipIn, limitTime, print, split, stop } from "./program.ts";
+import { ipBytes, ipIn, isFrom, limitTime, print, split, stop } from "./program.ts";
 import { talk } from "./talk.ts";
 
 const askInfo = 0;
@@ -29,7 +29,8 @@ socket.bind(localPort, localIp, () =>
 function post(publicPort: number): void {
   const send = (): void => request(postInfo, "0.0.0.0", publicPort, "posted");
   const timer = setInterval(send, postIntervalMs);
-  socket.on("message", (notice) => {
+  socket.on("message", (notice, from) => {
+    if (!isFrom(server, from)) return;
     clearInterval(timer);
     print("notice", { hex: notice.toString("hex") });
     talk(socket, `${ipIn(notice)}:${notice.readUInt16BE(4)}`);
@@ -38,7 +39,8 @@ function post(publicPort: number): void {
 }
 
 function ask(ip: string, publicPort: number): void {
-  socket.on("message", (answer) => {
+  socket.on("message", (answer, from) => {
+    if (!isFrom(server, from)) return;
     print("answer", { hex: answer.toString("hex") });
     const privatePort = answer.readUInt16BE(4);
     if (answer.length !== 8 || ipIn(answer) !== ip || answer.readUInt16BE(6) !== publicPort) stop("wrong-answer", 1);

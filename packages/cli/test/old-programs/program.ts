@@ -17,6 +17,11 @@ export function ipBytes(ip: string): number[] {
   return ip.split(".").map(Number);
 }
 
+/** Before its answer a program hears of nobody else: the other end may know of it earlier than it of the other. */
+export function isFrom(server: string, { address, port }: { address: string; port: number }): boolean {
+  return server === `${address}:${port}`;
+}
+
 export function print(event: string, fields: Readonly<Record<string, unknown>> = {}): void {
   process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`);
 }
