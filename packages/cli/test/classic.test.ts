@@ -2,17 +2,17 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Machine, type RunningCommand, textOf } from "./running-command.ts";
-import { type RunningServer, startServer } from "./running-server.ts";
+import { type RunningServer, startServer, startTcpServer } from "./running-server.ts";
 
 /** Two machines, where the system has more than one address for loopback. */
 const [cloudIp, clientIp] = process.platform === "darwin" ? ["127.0.0.1", "127.0.0.1"] : ["127.0.0.2", "127.0.0.3"];
 const publicPort = "32262";
 
 test("generation 1: a VM, and then the client that wants it, are told of each other and talk", async (t) => {
-  const old = await OldWorld.start(new Machine(t));
+  const old = await OldWorld.start(t);
   const cloud = old.cloud("generation-1", "10.0.0.5V");
   const cloudPort = await portOf(cloud, "requested");
   const client = old.client("generation-1", `${cloudIp}C`);
@@ -20,7 +20,7 @@ test("generation 1: a VM, and then the client that wants it, are told of each ot
 });
 
 test("generation 1: a client, and then the VM that it wants, are told of each other and talk", async (t) => {
-  const old = await OldWorld.start(new Machine(t));
+  const old = await OldWorld.start(t);
   const client = old.client("generation-1", `${cloudIp}C`);
   const clientPort = await portOf(client, "requested");
   const cloud = old.cloud("generation-1", "V");
@@ -28,7 +28,7 @@ test("generation 1: a client, and then the VM that it wants, are told of each ot
 });
 
 test("generation 2 over UDP: a cloud computer posts, a client asks for it, and both talk", async (t) => {
-  const old = await OldWorld.start(new Machine(t));
+  const old = await OldWorld.start(t);
   const cloud = old.cloud("generation-2-udp", "post", publicPort);
   const cloudPort = await portOf(cloud, "posted");
   const client = old.client("generation-2-udp", "ask", cloudIp, publicPort);
@@ -40,7 +40,7 @@ test("generation 2 over UDP: a cloud computer posts, a client asks for it, and b
 });
 
 test("generation 2 over UDP: who asks for what is not there is told the private port 0", async (t) => {
-  const old = await OldWorld.start(new Machine(t));
+  const old = await OldWorld.start(t);
   const cloud = old.cloud("generation-2-udp", "post", publicPort);
   await portOf(cloud, "posted");
   for (const [ip, port] of [
@@ -55,7 +55,7 @@ test("generation 2 over UDP: who asks for what is not there is told the private 
 });
 
 test("generation 2 over TCP: a post waits until the cloud computer gives up, posts again, and is then forgotten", async (t) => {
-  const old = await OldWorld.start(new Machine(t));
+  const old = await OldWorld.start(t);
   const cloud = old.cloud("generation-2-tcp", "post", publicPort, "2", "300");
   const cloudPort = await portOf(cloud, "posted");
   await cloud.event("timed-out");
@@ -69,7 +69,7 @@ test("generation 2 over TCP: a post waits until the cloud computer gives up, pos
 });
 
 test("generation 2 over TCP: post and ask are told each other's true ports, and connect from them", async (t) => {
-  const old = await OldWorld.start(new Machine(t));
+  const old = await OldWorld.start(t);
   const cloud = old.cloud("generation-2-tcp", "post", publicPort, "1", "9000", "listen");
   const cloudPort = await portOf(cloud, "posted");
   const client = old.client("generation-2-tcp", "ask", cloudIp, publicPort);
@@ -83,7 +83,8 @@ test("generation 2 over TCP: post and ask are told each other's true ports, and 
 });
 
 test("with --no-classic the server answers no classic request, and refuses TCP", async (t) => {
-  const old = await OldWorld.start(new Machine(t), "--no-classic");
+  const machine = new Machine(t);
+  const old = new OldWorld(machine, await startServer(machine, 0, "--no-classic"));
   const socket = createSocket("udp4");
   t.after(() => socket.close());
   const ask = Buffer.from("00000000c000020100007e06", "hex");
@@ -101,13 +102,14 @@ class OldWorld {
   readonly server: RunningServer;
   readonly #machine: Machine;
 
-  private constructor(machine: Machine, server: RunningServer) {
+  constructor(machine: Machine, server: RunningServer) {
     this.#machine = machine;
     this.server = server;
   }
 
-  static async start(machine: Machine, ...options: readonly string[]): Promise<OldWorld> {
-    return new OldWorld(machine, await startServer(machine, 0, ...options));
+  static async start(t: TestContext): Promise<OldWorld> {
+    const machine = new Machine(t);
+    return new OldWorld(machine, await startTcpServer(machine));
   }
 
   cloud(program: string, ...args: readonly string[]): RunningCommand {
