@@ -8,7 +8,7 @@ export interface Counters {
   readonly drops: ReadonlyMap<string, number>;
 }
 
-/** The driver's own reasons to drop; the first is about datagrams and connections that come, the others about what is sent. */
+/** The driver's own reasons to drop: the first concerns datagrams and connections that come, the others what is sent. */
 export type DropWord =
   | "source-unusable"
   | "port-not-open"
