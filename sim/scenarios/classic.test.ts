@@ -80,6 +80,21 @@ test("clients that wait for one VM are served in the order in which they first a
   assert.deepEqual(receivedBy(vm).map(answerText), ["203.0.113.1 7000 0", "203.0.113.2 7000 0", "203.0.113.3 7000 0"]);
 });
 
+test("a VM's one request is for one client; both are told of each other, the client first", () => {
+  const scene = new ClassicScene();
+  const vm = scene.bare("VM", { address: "198.51.100.1" });
+  const clients = ["203.0.113.1", "203.0.113.2"].map((address) => scene.bare(address, { address }));
+  scene.send(vm, text("10.0.0.5V"));
+  for (const client of clients) scene.send(client, text("198.51.100.1C"));
+  assert.deepEqual(clients.map(receivedBy), [[Uint8Array.of(198, 51, 100, 1, 0x1b, 0x58, 0, 0)], []]);
+  assert.deepEqual(receivedBy(vm), [Uint8Array.of(203, 0, 113, 1, 0x1b, 0x58, 0, 0)]);
+  const answers = scene.world.log.filter(({ from }) => from === "server");
+  assert.deepEqual(
+    answers.map(({ to }) => to),
+    ["old 203.0.113.1", "old VM"],
+  );
+});
+
 test("an ASK's client is told of the port that the post came from; the cloud computer is told first, of the client", () => {
   const scene = new ClassicScene();
   const { place, address } = scene.behind("cloud", portRestrictedCone, {});

@@ -246,6 +246,24 @@ test("a NAT that filters lets no connection in that its host has not dialled", (
   assert.deepEqual(drops(world), ["filtered"]);
 });
 
+test("a machine forwards from a datagram to a stream, and from a stream to a datagram", () => {
+  const world = new World({ seed: 1 });
+  const machine = new BareMachine();
+  const relay = bareNode(world, "server", { address: "192.0.2.1", machine });
+  relay.command({ type: "open", port: 2, request: { transport: "tcp", family: 4, port: 5000 } });
+  const byUdp = bareNode(world, "udp", { address: "192.0.2.2" });
+  const byTcp = bareNode(world, "tcp", { address: "192.0.2.3" });
+  const stream = byTcp.dial(at(server));
+  const far = openedBy(world, relay);
+  machine.receive = (_now, port, _from, _bytes, _info, out) =>
+    out.forward(port === 1 ? 2 : 1, port === 1 ? far : at("192.0.2.2:5000"), Uint8Array.of(9), 1);
+  send(byUdp, server, 7);
+  stream.write(Uint8Array.of(5));
+  world.run(1000);
+  assert.deepEqual(stream.bytes, Uint8Array.of(9, 0, 0, 0));
+  assert.deepEqual(received(byUdp), [`9 from ${server}`]);
+});
+
 test("a node that sleeps neither sends nor hears segments, and goes on where it was", () => {
   const { world, listener } = listening({ delayMs: 10 });
   const client = bareNode(world, "client", { address: "192.0.2.2" });
