@@ -1,5 +1,5 @@
 /** `fractal-punch serve`: runs the server until it is stopped. */
-import { addressText } from "@fractal-punch/machine";
+import { type Address, addressText } from "@fractal-punch/machine";
 import {
   defaultLimits,
   defaultPort,
@@ -11,6 +11,8 @@ import {
 } from "@fractal-punch/server";
 import { type Command, Option } from "commander";
 import { type Interruption, stoppedCode, watchInterruption } from "./interruption.ts";
+import { loopbackOption } from "./loopback-option.ts";
+import type { MetricsEndpoint } from "./metrics-endpoint.ts";
 import { bytesOption, wholeOption } from "./number-option.ts";
 import { dialText } from "./own-server.ts";
 import { type Log, logLine, openLog } from "./serve-log.ts";
@@ -27,6 +29,7 @@ interface ServeOptions {
   readonly classicEntries: number;
   readonly relayRate?: number;
   readonly relayTotal?: number;
+  readonly metrics?: Address;
   readonly json?: boolean;
 }
 
@@ -67,6 +70,11 @@ export function addServeCommand(program: Command): void {
       entries,
       defaultLimits.classicEntries,
     )
+    .option(
+      "--metrics <ip:port>",
+      "metrics for Prometheus over HTTP, on a loopback address such as 127.0.0.1:9480 (default: none)",
+      loopbackOption,
+    )
     .option("--json", "JSON lines on a terminal, too")
     .addHelpText("after", examples)
     .action(runServe);
@@ -92,8 +100,10 @@ async function runServe(options: ServeOptions): Promise<void> {
       if (line !== undefined) log(line);
     },
   });
-  tellReady(server, options, stateFolder, log);
+  const metrics = await openMetrics(options.metrics, server);
+  tellReady(server, metrics, options, stateFolder, log);
   await stopped(interruption);
+  await metrics?.close();
   await server.close();
   log({ level: "info", event: "stopped", fields: { signal: interruption.name() }, text: "Stopped." });
   process.exitCode = stoppedCode(interruption);
@@ -107,8 +117,21 @@ function limitsOf({ classicEntries, relayRate, relayTotal }: ServeOptions): Part
   };
 }
 
+/** Loads what it takes, which is not small, only where it is wanted. */
+async function openMetrics(address: Address | undefined, server: RunningServer): Promise<MetricsEndpoint | undefined> {
+  if (address === undefined) return undefined;
+  try {
+    const { openMetricsEndpoint } = await import("./metrics-endpoint.ts");
+    return await openMetricsEndpoint(address, server);
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
+
 function tellReady(
   { listening, listeningTcp, publicNames }: RunningServer,
+  metrics: MetricsEndpoint | undefined,
   options: ServeOptions,
   state: string,
   log: Log,
@@ -121,7 +144,8 @@ function tellReady(
   const open = options.access === "open";
   const ticket = open ? "" : " --ticket TICKET";
   const tcp = tcpAddresses.length === 0 ? "" : `, on TCP ${tcpAddresses.join(" and ")} for old programs`;
-  const text = `Ready on UDP ${addresses.join(" and ")}${tcp}; state in ${state}.`;
+  const metricsText = metrics === undefined ? "" : `; metrics at http://${metrics.address}/metrics`;
+  const text = `Ready on UDP ${addresses.join(" and ")}${tcp}${metricsText}; state in ${state}.`;
   const advice = `
 
   ${open ? "Access is open: hosts need no ticket." : `A ticket for a host:   ${commandName()} ticket NAME`}
@@ -131,7 +155,7 @@ function tellReady(
   log({
     level: "info",
     event: "listening",
-    fields: { port, addresses, tcpAddresses, publicNames: names, stateFolder: state },
+    fields: { port, addresses, tcpAddresses, publicNames: names, stateFolder: state, metrics: metrics?.address },
     text,
     advice,
   });

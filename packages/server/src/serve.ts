@@ -1,6 +1,6 @@
 /** Runs the server on real sockets, with its state folder. */
 import { type Address, addressText } from "@fractal-punch/machine";
-import { Driver } from "@fractal-punch/udp";
+import { Driver, type Counters as DriverCounters } from "@fractal-punch/udp";
 import { nodePrimitives, systemRandom } from "@fractal-punch/udp/primitives";
 import {
   type Access,
@@ -117,6 +117,11 @@ export class RunningServer {
 
   get counters(): Counters {
     return this.#machine.counters;
+  }
+
+  /** What was received, sent and lost on this machine, datagrams and pieces of streams. */
+  get driverCounters(): DriverCounters {
+    return this.#driver.counters;
   }
 
   get sizes(): Sizes {
