@@ -17,7 +17,7 @@ export function ipBytes(ip: string): number[] {
   return ip.split(".").map(Number);
 }
 
-/** Before its answer a program hears of nobody else: the other end may know of it earlier than it of the other. */
+/** Until it is answered a program listens to the server only: the other end may be told first, and be quicker. */
 export function isFrom(server: string, { address, port }: { address: string; port: number }): boolean {
   return server === `${address}:${port}`;
 }

@@ -8,13 +8,13 @@ const answer = "I hear you";
 /** Takes over the socket, and closes it at the end. What others than `peer` send is printed, and no more. */
 export function talk(socket: Socket, peer: string): void {
   const [ip, port] = split(peer);
-  let hears = false;
-  let isHeard = false;
   const send = (text: string, sent?: () => void): void => socket.send(text, port, ip, sent);
-  const hello = (): void => send("hello");
-  const timer = setInterval(hello, intervalMs);
-  const endIfDone = (): void => {
-    if (!hears || !isHeard) return;
+  const timer = setInterval(() => send("hello"), intervalMs);
+  const done = { hears: false, isHeard: false, isOver: false };
+  const note = (what: "hears" | "isHeard"): void => {
+    done[what] = true;
+    if (!done.hears || !done.isHeard || done.isOver) return;
+    done.isOver = true;
     clearInterval(timer);
     print("done");
     socket.close();
@@ -24,10 +24,8 @@ export function talk(socket: Socket, peer: string): void {
     const [text, sender] = [bytes.toString(), `${from.address}:${from.port}`];
     print(sender === peer ? "received" : "unexpected", { from: sender, text });
     if (sender !== peer) return;
-    if (text === answer) isHeard = true;
-    else hears = true;
-    if (text === answer) endIfDone();
-    else send(answer, endIfDone);
+    if (text === answer) note("isHeard");
+    else send(answer, () => note("hears"));
   });
-  hello();
+  send("hello");
 }
