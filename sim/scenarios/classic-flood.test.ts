@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Address, ipText, withPort } from "@fractal-punch/machine";
-import { defaultLimits, type Limits } from "@fractal-punch/server/core";
-import { Pair, portRestrictedCone } from "@fractal-punch/sim";
+import { defaultLimits } from "@fractal-punch/server/core";
+import { type Pair, portRestrictedCone } from "@fractal-punch/sim";
 import { endpoint } from "./attacker.ts";
 import { ClassicScene, metBy, nothingLeft } from "./classic-scene.ts";
 import { ask, post, text } from "./old-requests.ts";
@@ -10,8 +10,11 @@ import { between, delays, missing, twice } from "./places.ts";
 
 const publicPort = 32_262;
 const floodMs = 10_000;
+/** How many tables of buckets the server may fill. */
+const bucketTables = 12;
 const limits = { ...defaultLimits, classicEntries: 1000, streams: 500, buckets: 2000 };
 
+type Sizes = NonNullable<Pair["serverSizes"]>;
 type Flood = (scene: ClassicScene) => (i: number) => void;
 
 const floods: Record<string, { readonly each: Flood; readonly holds: (sizes: Sizes) => void }> = {
@@ -54,8 +57,6 @@ const floods: Record<string, { readonly each: Flood; readonly holds: (sizes: Siz
   },
 };
 
-type Sizes = NonNullable<Pair["serverSizes"]>;
-
 for (const [name, flood] of Object.entries(floods))
   test(`a flood of ${name} fills no more than its share, and neither sessions nor an old program that was there notice`, () => {
     const scene = floodedScene();
@@ -91,13 +92,9 @@ test("what a flood has left at the server is gone when its time is over", () => 
   }
 });
 
-/** How many tables of buckets the server may fill. */
-const bucketTables = 12;
-
 /** A host and a client behind cones, connected directly, and a server with small tables. */
 function floodedScene(): ClassicScene {
-  const small: Partial<Limits> = limits;
-  const options = between(portRestrictedCone, portRestrictedCone, { server: { ...delays.server, limits: small } });
+  const options = between(portRestrictedCone, portRestrictedCone, { server: { ...delays.server, limits } });
   const scene = new ClassicScene(options);
   scene.pair.startHost();
   scene.world.runUntil(() => scene.pair.hostEvents("registered").length > 0, 15_000);

@@ -2,26 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { addressText, ipText, withPort } from "@fractal-punch/machine";
 import { defaultLimits } from "@fractal-punch/server/core";
-import {
-  type DialledStream,
-  fullCone,
-  linuxHomeRouter,
-  portRestrictedCone,
-  type RouterBehaviour,
-  restrictedCone,
-} from "@fractal-punch/sim";
+import { type DialledStream, portRestrictedCone, type RouterBehaviour } from "@fractal-punch/sim";
 import { ClassicScene, nothingLeft, receivedBy } from "./classic-scene.ts";
 import { answerText, ask, post } from "./old-requests.ts";
-import { delays } from "./places.ts";
+import { cones, delays } from "./places.ts";
 
 const { classicLifeMs, streamRequestMs, streamsPerAddress } = defaultLimits;
 const publicPort = 32_262;
-const cones: Record<string, RouterBehaviour> = {
-  "full cone": fullCone,
-  "restricted cone": restrictedCone,
-  "port-restricted cone": portRestrictedCone,
-  "Linux home router": linuxHomeRouter,
-};
 
 for (const [clientName, client] of Object.entries(cones))
   for (const [cloudName, cloud] of Object.entries(cones))

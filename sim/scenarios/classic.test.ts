@@ -2,28 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ipText } from "@fractal-punch/machine";
 import { defaultLimits } from "@fractal-punch/server/core";
-import {
-  fullCone,
-  linuxHomeRouter,
-  linuxMasquerade,
-  portRestrictedCone,
-  type RouterBehaviour,
-  restrictedCone,
-} from "@fractal-punch/sim";
+import { fullCone, portRestrictedCone, type RouterBehaviour } from "@fractal-punch/sim";
 import { ClassicScene, metBy, nothingLeft, receivedBy } from "./classic-scene.ts";
 import type { OldProgramOptions } from "./old-program.ts";
 import { answerText, ask, post, text } from "./old-requests.ts";
-import { delays } from "./places.ts";
+import { cones, delays } from "./places.ts";
 
 const { classicLifeMs, classicVmLifeMs } = defaultLimits;
 const publicPort = 32_262;
-const cones: Record<string, RouterBehaviour> = {
-  "full cone": fullCone,
-  "restricted cone": restrictedCone,
-  "port-restricted cone": portRestrictedCone,
-  "Linux home router": linuxHomeRouter,
-  "Linux that takes unasked datagrams": linuxMasquerade,
-};
 const ways = ["generation 1, the VM first", "generation 1, the client first", "generation 2"] as const;
 
 for (const [clientName, client] of Object.entries(cones))

@@ -2,8 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   fullCone,
-  linuxHomeRouter,
-  linuxMasquerade,
   Pair,
   portRestrictedCone,
   type RouterBehaviour,
@@ -12,15 +10,8 @@ import {
   symmetricInBlock,
   symmetricSequential,
 } from "@fractal-punch/sim";
-import { between, delays } from "./places.ts";
+import { between, cones, delays } from "./places.ts";
 
-const cones: Record<string, RouterBehaviour> = {
-  "full cone": fullCone,
-  "restricted cone": restrictedCone,
-  "port-restricted cone": portRestrictedCone,
-  "Linux home router": linuxHomeRouter,
-  "Linux that takes unasked datagrams": linuxMasquerade,
-};
 const symmetrics: Record<string, RouterBehaviour> = {
   symmetric,
   "sequential symmetric": symmetricSequential,

@@ -1,7 +1,26 @@
 /** Where the two ends of a scenario are. One-way delays: client-server c = 35 ms, host-server h = 25, client-host d = 30. */
-import type { EndOptions, PairOptions, Received, RouterBehaviour } from "@fractal-punch/sim";
+import {
+  type EndOptions,
+  fullCone,
+  linuxHomeRouter,
+  linuxMasquerade,
+  type PairOptions,
+  portRestrictedCone,
+  type Received,
+  type RouterBehaviour,
+  restrictedCone,
+} from "@fractal-punch/sim";
 
 export const delays = { client: { delayMs: 20 }, host: { delayMs: 10 }, server: { delayMs: 15 } };
+
+/** Those that keep a socket's outside port whatever the destination. */
+export const cones: Record<string, RouterBehaviour> = {
+  "full cone": fullCone,
+  "restricted cone": restrictedCone,
+  "port-restricted cone": portRestrictedCone,
+  "Linux home router": linuxHomeRouter,
+  "Linux that takes unasked datagrams": linuxMasquerade,
+};
 
 export function between(
   client: RouterBehaviour,
