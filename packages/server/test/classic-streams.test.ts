@@ -157,25 +157,34 @@ test("a public port of 0 is counted, and ends the connection", () => {
   assertNothingLeft(server);
 });
 
-test("streams, streamsPerAddress and streamRate bound the connections; those that are open go on", () => {
+test("streams, streamsPerAddress and streamRate bound the connections; a post that waits keeps its own", () => {
   const limits = { streams: 50, streamsPerAddress: 10, streamRate: { perSecond: 20, burst: 30 } };
   const server = tcpServer(limits);
   server.dial(cloud);
   server.write(cloud, post(32_262));
   for (let i = 0; i < 11; i++) server.dial(at(`198.51.100.7:${6000 + i}`));
   for (let i = 0; i < 25; i++) server.dial(at(`198.51.100.${100 + i}:6000`));
+  const { streams } = server.server.counters;
+  assert.deepEqual([streams.of("opened"), streams.of("address-full"), streams.of("prefix-rate")], [31, 1, 5]);
   for (const from of strangers(100)) server.dial(from);
   assert.equal(server.server.sizes.streams, 50);
-  const { streams } = server.server.counters;
-  assert.deepEqual(
-    [streams.of("opened"), streams.of("address-full"), streams.of("prefix-rate"), streams.of("table-full")],
-    [50, 1, 5, 81],
-  );
-  assert.equal(server.closed.length, 87);
-  server.pass(defaultLimits.streamRequestMs);
-  assert.equal(server.server.sizes.streams, 1);
+  assert.deepEqual([streams.of("made-room"), server.closed[6]], [81, "198.51.100.7:6000"], "the oldest goes first");
+  const asker = at("198.51.99.7:5000");
+  server.dial(asker);
+  assert.equal(server.write(asker, ask("203.0.113.5", 32_262)).length, 2);
+});
+
+test("a table of streams that is full of posts turns newcomers away", () => {
+  const server = tcpServer({ streams: 3 });
+  const posters = strangers(3);
+  for (const from of posters) {
+    server.dial(from);
+    server.write(from, post(7));
+  }
   server.dial(client);
-  assert.equal(server.write(client, ask("203.0.113.5", 32_262)).length, 2);
+  assert.deepEqual(server.closed, ["198.51.100.7:5000"]);
+  assert.equal(server.server.counters.streams.of("table-full"), 1);
+  assert.equal(server.server.sizes.classic, 3);
 });
 
 test("an address has at most classicEntriesPerAddress posts by TCP; their connections stay, and the newest is closed", () => {

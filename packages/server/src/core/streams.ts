@@ -12,6 +12,8 @@ export type StreamWord =
   | "prefix-rate"
   | "table-full"
   | "address-full"
+  /** Went for a newer one, its request not yet whole. */
+  | "made-room"
   /** Said nothing in its time, or before it ended. */
   | "silent"
   /** Did not finish its request in its time. */
@@ -64,7 +66,7 @@ export class Streams {
   }
 
   opened(now: number, port: PortId, from: Address, out: Outbox<ServerEvent>): void {
-    const fault = this.#fault(now, from);
+    const fault = this.#fault(now, from, out);
     this.#counts.add(fault ?? "opened");
     if (fault !== undefined) return out.closeStream(port, from);
     const stream = new Stream(port, from);
@@ -118,10 +120,19 @@ export class Streams {
     }
   }
 
-  #fault(now: number, from: Address): StreamWord | undefined {
-    if (this.#size >= this.#limits.streams) return "table-full";
+  #fault(now: number, from: Address, out: Outbox<ServerEvent>): StreamWord | undefined {
     if ((this.#perIp.get(from.ip) ?? 0) >= this.#limits.streamsPerAddress) return "address-full";
-    return this.#openings.take(now, from) ? undefined : "prefix-rate";
+    if (!this.#openings.take(now, from)) return "prefix-rate";
+    return this.#size < this.#limits.streams || this.#makeRoom(out) ? undefined : "table-full";
+  }
+
+  /** The one goes that has been without a whole request for longest: silence costs nothing, and must not keep others out. */
+  #makeRoom(out: Outbox<ServerEvent>): boolean {
+    const oldest = this.#asking.oldest?.entry;
+    if (oldest === undefined) return false;
+    this.#counts.add("made-room");
+    this.close(oldest.port, oldest.from, out);
+    return true;
   }
 
   #find(port: PortId, from: Address): Stream | undefined {
