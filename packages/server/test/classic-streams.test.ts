@@ -71,6 +71,30 @@ test("several connections may post for one service: the latest is spent first", 
   assert.deepEqual(given, ["51001", "51000", "0"]);
 });
 
+test("a cloud computer may post from one port of its own to two addresses of the server: each stream is its own", () => {
+  const main = { family: 4, port: 48_800, main: true } as const;
+  const server = new TestServer({ ports: [main, main] });
+  server.openPorts();
+  const [first, second] = [server.tcpPort, server.tcpPort + 1];
+  for (const port of [first, second]) {
+    server.dial(cloud, port);
+    server.write(cloud, post(32_262), port);
+  }
+  server.hangUp(cloud, second);
+  server.dial(client, first);
+  assert.deepEqual(
+    server.write(client, ask("203.0.113.5", 32_262), first).map(({ port }) => port),
+    [first, first],
+  );
+  server.dial(cloud, second);
+  server.write(cloud, post(32_262), second);
+  server.dial(cloud, first);
+  server.write(cloud, post(32_262), first);
+  server.pass(defaultLimits.classicLifeMs);
+  assert.equal(server.closed.length, 4);
+  assertNothingLeft(server);
+});
+
 test("posts by UDP and by TCP are known apart, because their ports are", () => {
   const server = tcpServer();
   server.receive(cloud, post(32_262));

@@ -28,9 +28,6 @@ const ports: readonly ListenPort[] = [
   { family: 6, port: 3478, main: false },
 ];
 
-/** What the server numbers the port of TCP that joins the first. */
-const tcpPort = ports.length;
-
 export interface Sent {
   readonly port: number;
   readonly to: Address;
@@ -46,10 +43,12 @@ export class TestServer {
   closed: string[] = [];
   /** The ports that it wanted to open. */
   opened: PortRequest[] = [];
+  readonly #ports: readonly ListenPort[];
   readonly #out = new Recorder<ServerEvent>();
 
   constructor(options: Partial<ServerOptions> = {}) {
     const { random } = this;
+    this.#ports = options.ports ?? ports;
     this.server = new Server({
       secret,
       primitives: nodePrimitives,
@@ -60,6 +59,11 @@ export class TestServer {
       ...options,
     });
     this.setClock(startMs);
+  }
+
+  /** What the server numbers the first port of TCP, which joins the first of IPv4. */
+  get tcpPort(): number {
+    return this.#ports.length;
   }
 
   get epochMs(): number {
@@ -86,7 +90,7 @@ export class TestServer {
   /** Has the ports opened, as a driver would. */
   openPorts(): void {
     for (const effect of this.start()) if (effect.type === "open-port") this.opened.push(effect.request);
-    for (const [port, { port: number }] of ports.entries()) {
+    for (const [port, { port: number }] of this.#ports.entries()) {
       const local = at(`192.0.2.1:${number}`);
       this.server.command(this.now, { type: "port-opened", port, local }, this.#out);
     }
@@ -94,19 +98,19 @@ export class TestServer {
   }
 
   /** Somebody connects by TCP. */
-  dial(from: Address): void {
+  dial(from: Address, port: number = this.tcpPort): void {
     const local = at("192.0.2.1:48800");
-    this.server.command(this.now, { type: "stream-opened", port: tcpPort, from, local }, this.#out);
+    this.server.command(this.now, { type: "stream-opened", port, from, local }, this.#out);
     assert.deepEqual(this.#take(), []);
   }
 
   /** One piece of a stream. */
-  write(from: Address, piece: Uint8Array): Sent[] {
-    return this.receive(from, piece, tcpPort);
+  write(from: Address, piece: Uint8Array, port: number = this.tcpPort): Sent[] {
+    return this.receive(from, piece, port);
   }
 
-  hangUp(from: Address): void {
-    this.server.command(this.now, { type: "stream-ended", port: tcpPort, from }, this.#out);
+  hangUp(from: Address, port: number = this.tcpPort): void {
+    this.server.command(this.now, { type: "stream-ended", port, from }, this.#out);
     assert.deepEqual(this.#take(), []);
   }
 

@@ -84,8 +84,8 @@ export class Classic {
   }
 
   /** A TCP connection has ended. */
-  streamEnded(from: Address): void {
-    if (from.family === 4) this.#posts.left(from);
+  streamEnded(port: PortId, from: Address): void {
+    if (from.family === 4) this.#posts.left(port, from);
   }
 
   wake(now: number, out: Outbox<ServerEvent>): void {

@@ -82,7 +82,7 @@ export class Pairings {
   }
 
   #keep(now: number, vm: Requester): "text-vm" | ClassicDrop {
-    const known = this.#vms.from(vm.from);
+    const known = this.#vms.on(vm.port, vm.from);
     if (known !== undefined) {
       this.#vms.renew(now, known);
       return "text-vm";
@@ -104,7 +104,7 @@ export class Pairings {
   }
 
   #queue(now: number, client: Requester, vmIp: number): "text-client" | ClassicDrop {
-    const known = this.#clients.from(client.from, vmIp);
+    const known = this.#clients.on(client.port, client.from, vmIp);
     if (known !== undefined) {
       this.#clients.renew(now, known);
       return "text-client";

@@ -3,7 +3,7 @@
  * clients ask for the port that their NAT gave them. Those who come by TCP meet only those who come by TCP: the ports of
  * the two have nothing to do with each other.
  */
-import { type Address4, type AddressKey, addressKey, type Outbox } from "@fractal-punch/machine";
+import { type Address4, type AddressKey, addressKey, type Outbox, type PortId } from "@fractal-punch/machine";
 import { type ClassicRequest, encodeClassicAnswer } from "@fractal-punch/wire";
 import type { Buckets } from "./buckets.ts";
 import type { ClassicCounts, ClassicWord } from "./classic-counters.ts";
@@ -44,7 +44,7 @@ export class Posts {
   post(now: number, poster: Requester, publicPort: number): ClassicWord {
     const table = this.#table(poster);
     const word = `${poster.transport}-post` as const;
-    const known = table.from(poster.from, publicPort);
+    const known = table.on(poster.port, poster.from, publicPort);
     if (known !== undefined) {
       table.renew(now, known);
       return word;
@@ -82,8 +82,8 @@ export class Posts {
   }
 
   /** The connection of a post has ended. */
-  left(from: Address4): void {
-    const waiter = this.#tcp.from(from);
+  left(port: PortId, from: Address4): void {
+    const waiter = this.#tcp.on(port, from);
     if (waiter === undefined) return;
     this.#tcp.remove(waiter);
     this.#counts.add("post-left");

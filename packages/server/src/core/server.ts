@@ -145,7 +145,7 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
         return streams.opened(now, command.port, command.from, out);
       case "stream-ended":
         streams.ended(command.port, command.from);
-        return classic?.streamEnded(command.from);
+        return classic?.streamEnded(command.port, command.from);
       case "revoke":
         return this.#revoke(now, command.usernameHash, command.expirySeconds, out);
       default:

@@ -71,11 +71,12 @@ export class Waiting {
     return waiter;
   }
 
-  /** The one at that very endpoint, under that name if one is given. */
-  from(endpoint: Address4, name?: number): Waiter | undefined {
-    for (let waiter = this.#newest.get(endpoint.ip); waiter !== undefined; waiter = waiter.before)
-      if (sameAddress(waiter.requester.from, endpoint) && (name ?? waiter.name) === waiter.name) return waiter;
-    return undefined;
+  /** The one on that very 5-tuple, under that name if one is given. */
+  on(port: PortId, from: Address4, name?: number): Waiter | undefined {
+    let waiter = this.#newest.get(from.ip);
+    while (waiter !== undefined && !(isOn(waiter.requester, port, from) && (name ?? waiter.name) === waiter.name))
+      waiter = waiter.before;
+    return waiter;
   }
 
   /** The oldest of an address that has as many as it may; `undefined` while it may have more. */
@@ -125,4 +126,8 @@ export class Waiting {
     while (after !== undefined && after.before !== waiter) after = after.before;
     if (after !== undefined) after.before = waiter.before;
   }
+}
+
+function isOn(requester: Requester, port: PortId, from: Address4): boolean {
+  return requester.port === port && sameAddress(requester.from, from);
 }
