@@ -11,6 +11,14 @@ export interface Macs {
   hmacSha256(key: Uint8Array, data: Uint8Array): Uint8Array;
 }
 
+/** The digests that long-term credentials name (RFC 8489 sections 9.2 and 18.5). */
+export interface Digests {
+  /** 16 bytes (RFC 1321). */
+  md5(data: Uint8Array): Uint8Array;
+  /** 32 bytes. */
+  sha256(data: Uint8Array): Uint8Array;
+}
+
 /** X25519 (RFC 7748). Keys and results are 32 bytes. */
 export interface Curve {
   publicKey(secretKey: Uint8Array): Uint8Array;
@@ -29,7 +37,7 @@ export interface Cipher {
 }
 
 /** What the server needs. */
-export type ServerPrimitives = Macs & Curve;
+export type ServerPrimitives = Macs & Digests & Curve;
 
 /** What a peer needs. */
 export type PeerPrimitives = Macs & Curve & Cipher;

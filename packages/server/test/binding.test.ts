@@ -44,10 +44,10 @@ test("a Binding that asks for the epoch gets it: the same until the server start
 
 test("a request with an attribute that must be understood and is not gets 420 and its number", () => {
   const server = new TestServer();
-  const changeRequest = 0x0003;
+  const unknown = 0x7001;
   const bytes = builder
     .begin(MessageClass.request, Method.binding, server.transactionId())
-    .u32(changeRequest, 6)
+    .u32(unknown, 6)
     .fingerprint()
     .bytes();
   const sent = server.receive(client, bytes);
@@ -55,7 +55,20 @@ test("a request with an attribute that must be understood and is not gets 420 an
   const types = load(only(sent, client)).value(Attribute.unknownAttributes);
   assert(types);
   assert.equal(types.length, 2);
-  assert.equal(readU16(types, 0), changeRequest);
+  assert.equal(readU16(types, 0), unknown);
+});
+
+test("an attribute that only other methods understand gets 420", () => {
+  const server = new TestServer();
+  for (const [method, type] of [
+    [Method.binding, Attribute.requestedTransport],
+    [Method.binding, Attribute.hostId],
+    [Method.register, Attribute.requestedTransport],
+    [Method.connect, Attribute.changeRequest],
+  ] as const) {
+    const bytes = builder.begin(MessageClass.request, method, server.transactionId()).u32(type, 0).pad(200).bytes();
+    assert.equal(errorTo(server.receive(client, bytes), client), ErrorCode.unknownAttribute, `${method} ${type}`);
+  }
 });
 
 test("an indication and an answer are not answered", () => {

@@ -10,7 +10,7 @@ import {
   type KeyObject,
   randomFillSync,
 } from "node:crypto";
-import { assert, equalBytes, type PeerPrimitives, type Random } from "@fractal-punch/machine";
+import { assert, equalBytes, type PeerPrimitives, type Random, type ServerPrimitives } from "@fractal-punch/machine";
 
 const keyBytes = 32;
 const tagBytes = 16;
@@ -36,9 +36,11 @@ export function epochNow(): number {
  * All primitives by node:crypto. Results are plain arrays, not Buffers, whose `slice` would not copy. A key or an output
  * of the wrong length is a broken invariant and throws; nothing that came from the network does.
  */
-export const nodePrimitives: PeerPrimitives = {
+export const nodePrimitives: PeerPrimitives & ServerPrimitives = {
   hmacSha1: (key, data) => plainBytes(createHmac("sha1", key).update(data).digest()),
   hmacSha256: (key, data) => plainBytes(createHmac("sha256", key).update(data).digest()),
+  md5: (data) => plainBytes(createHash("md5").update(data).digest()),
+  sha256: (data) => plainBytes(createHash("sha256").update(data).digest()),
   hash: (data) => plainBytes(createHash("blake2b512").update(data).digest()),
 
   publicKey(secretKey) {

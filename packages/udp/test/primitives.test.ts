@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { type Random, randomBytes } from "@fractal-punch/machine";
 import { epochNow, monotonicNow, nodePrimitives, systemRandom } from "@fractal-punch/udp/primitives";
 
-const { dh, publicKey, hash, hmacSha1, hmacSha256, seal, open } = nodePrimitives;
+const { dh, publicKey, hash, hmacSha1, hmacSha256, md5, seal, sha256, open } = nodePrimitives;
 
 test("X25519 multiplies as in RFC 7748 section 5.2", () => {
   const vectors = [
@@ -64,6 +64,28 @@ test("HMAC gives the results of RFC 2202 and RFC 4231", () => {
     hmacSha256(longKey, ascii("Test Using Larger Than Block-Size Key - Hash Key First")),
     hex("60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"),
   );
+});
+
+test("MD5 gives the results of RFC 1321 appendix A.5", () => {
+  const vectors = [
+    ["", "d41d8cd98f00b204e9800998ecf8427e"],
+    ["abc", "900150983cd24fb0d6963f7d28e17f72"],
+    ["message digest", "f96b697d7cb7938d525a2f31aaf161d0"],
+    ["1234567890".repeat(8), "57edf4a22be3c955ac49da2e2107b67a"],
+  ] as const;
+  for (const [text, digest] of vectors) assert.deepEqual(md5(ascii(text)), hex(digest));
+});
+
+test("SHA-256 gives the results of RFC 6234 section 8.5", () => {
+  const vectors = [
+    ["abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"],
+    [
+      "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+      "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1",
+    ],
+    ["01234567".repeat(80), "594847328451bdfa85056225462cc1d867d877fb388df0ce35f25ab5562bfbb5"],
+  ] as const;
+  for (const [text, digest] of vectors) assert.deepEqual(sha256(ascii(text)), hex(digest));
 });
 
 test("BLAKE2b-512 gives the result of RFC 7693 appendix A", () => {
@@ -127,7 +149,9 @@ test("a sealed message with any one bit flipped is refused, and the output is le
 });
 
 test("results are plain arrays, so that slice copies them", () => {
-  const results = [publicKey(new Uint8Array(32)), hash(ascii("")), hmacSha1(ascii(""), ascii("")), sealed64(1)];
+  const empty = ascii("");
+  const digests = [hash(empty), md5(empty), sha256(empty), hmacSha1(empty, empty)];
+  const results = [publicKey(new Uint8Array(32)), ...digests, sealed64(1)];
   for (const bytes of results) assert.equal(Object.getPrototypeOf(bytes), Uint8Array.prototype);
 });
 

@@ -10,6 +10,7 @@ import {
   type PeerEvent,
 } from "@fractal-punch/peer/core";
 import { type Limits, Server, type ServerCommand, type ServerEvent } from "@fractal-punch/server/core";
+import { nodePrimitives } from "@fractal-punch/udp/primitives";
 import { asciiBytes, clientUsername, hostIdText, hostUsername, type Ticket, ticketPassword } from "@fractal-punch/wire";
 import type { KeyPair } from "../../dist/core/noise.js";
 import { epochMs, type Node, SmallNet } from "./small-net.ts";
@@ -49,7 +50,15 @@ export class Trio {
     const common = { primitives, random: seededRandom(seed) };
     this.server = this.net.add(
       "192.0.2.1",
-      new Server({ ...common, secret, classic: false, access, ports, ...(limits && { limits }) }),
+      new Server({
+        ...common,
+        primitives: nodePrimitives,
+        secret,
+        classic: false,
+        access,
+        ports,
+        ...(limits && { limits }),
+      }),
     );
     const host = new Host({
       ...common,

@@ -12,19 +12,12 @@ import {
   type SendOptions,
   unreachable,
 } from "@fractal-punch/machine";
-import {
-  Attribute,
-  datagramKind,
-  ErrorCode,
-  MessageClass,
-  Method,
-  maxPayloadBytes,
-  StunMessage,
-} from "@fractal-punch/wire";
+import { datagramKind, ErrorCode, MessageClass, Method, maxPayloadBytes, StunMessage } from "@fractal-punch/wire";
 import { handleBinding } from "./binding.ts";
 import { handleConnect } from "./connect.ts";
 import type { Counters, ServedWord } from "./counters.ts";
 import type { ServerEvent } from "./events.ts";
+import { knownAttributes } from "./known-attributes.ts";
 import { hintNoChannel } from "./no-channel.ts";
 import type { Drop, Outcome } from "./outcome.ts";
 import { type Question, refuse } from "./question.ts";
@@ -66,8 +59,6 @@ const ticketsOwn: ReadonlySet<ErrorCode | Drop | "served"> = new Set([
   ErrorCode.limitReached,
   ErrorCode.serverFull,
 ]);
-
-const knownAttributes: ReadonlySet<number> = new Set(Object.values(Attribute));
 
 export class Server implements Machine<ServerCommand, ServerEvent> {
   readonly #state: ServerState;
@@ -227,7 +218,8 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
   }
 
   #unknown(question: Question): readonly number[] {
-    return question.message.unknownRequired(knownAttributes);
+    const { message } = question;
+    return message.unknownRequired(knownAttributes(message.method));
   }
 
   #end(now: number, owner: Timed, out: Outbox<ServerEvent>): void {
