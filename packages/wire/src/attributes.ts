@@ -16,15 +16,27 @@ export function xorAddress(message: StunMessage, type: number): Address | undefi
 export function xorAddresses(message: StunMessage, type: number): Address[] {
   const found: Address[] = [];
   for (const value of message.values(type)) {
-    const family = value[1];
-    const length = family === 1 ? 4 : family === 2 ? 16 : 0;
-    if (length === 0 || value.length !== 4 + length) continue;
+    const length = addressBytes(value);
+    if (length === 0) continue;
     const ip = new Uint8Array(length);
     for (let i = 0; i < length; i++) ip[i] = (value[4 + i] ?? 0) ^ (message.bytes[4 + i] ?? 0);
     const address = addressFromBytes(ip, readU16(value, 2) ^ (magicCookie >>> 16));
     if (address !== undefined) found.push(address);
   }
   return found;
+}
+
+/** How many bytes the address itself has: 4 or 16; 0 when it is malformed. */
+function addressBytes(value: Uint8Array): number {
+  const length = value[1] === 1 ? 4 : value[1] === 2 ? 16 : 0;
+  return value.length === 4 + length ? length : 0;
+}
+
+/** An address that is not XORed: MAPPED-ADDRESS (RFC 8489 section 14.1), RESPONSE-ORIGIN and OTHER-ADDRESS (RFC 5780). */
+export function plainAddress(message: StunMessage, type: number): Address | undefined {
+  const value = message.value(type);
+  const length = value && addressBytes(value);
+  return length ? addressFromBytes(value.subarray(4), readU16(value, 2)) : undefined;
 }
 
 export function textOf(message: StunMessage, type: number): string | undefined {
@@ -55,4 +67,16 @@ export function errorCodeOf(message: StunMessage): number | undefined {
   const hundreds = (value[2] ?? 0) & 7;
   const units = value[3] ?? 0;
   return hundreds >= 3 && hundreds <= 6 && units < 100 ? hundreds * 100 + units : undefined;
+}
+
+/** CHANGE-REQUEST (RFC 5780 section 7.2): what of the server's address the answer is to leave from. */
+export function changeRequestOf(message: StunMessage): { readonly ip: boolean; readonly port: boolean } | undefined {
+  const flags = u32Of(message, Attribute.changeRequest);
+  return flags === undefined ? undefined : { ip: (flags & 4) !== 0, port: (flags & 2) !== 0 };
+}
+
+/** RESPONSE-PORT (RFC 5780 section 7.5). The two bytes of padding behind the port may be counted in the length or not. */
+export function responsePortOf(message: StunMessage): number | undefined {
+  const value = message.value(Attribute.responsePort);
+  return value?.length === 2 || value?.length === 4 ? readU16(value, 0) : undefined;
 }

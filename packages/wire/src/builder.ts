@@ -13,8 +13,18 @@ const integrityAttributeBytes = 36;
 const fingerprintAttributeBytes = 8;
 
 export class StunBuilder {
-  readonly #arena = new Uint8Array(maxPayloadBytes);
+  readonly #arena: Uint8Array;
   #length = 0;
+
+  /** Room for more than one datagram's worth is for what a client gets over TCP, or fragmented. */
+  constructor(capacityBytes: number = maxPayloadBytes) {
+    this.#arena = new Uint8Array(capacityBytes);
+  }
+
+  /** No message may be longer. */
+  get capacityBytes(): number {
+    return this.#arena.length;
+  }
 
   begin(messageClass: MessageClass, method: number, transactionId: Uint8Array): this {
     assert(transactionId.length === 12, "a transaction id has 12 bytes");
@@ -57,12 +67,13 @@ export class StunBuilder {
   /** RFC 8489 section 14.2: port and address XORed with the cookie and, for IPv6, the transaction id. */
   xorAddress(type: number, address: Address): this {
     const ip = ipBytes(address);
-    const at = this.#room(type, 4 + ip.length);
-    this.#arena[at] = 0;
-    this.#arena[at + 1] = address.family === 4 ? 1 : 2;
-    writeU16(this.#arena, at + 2, address.port ^ (magicCookie >>> 16));
-    for (let i = 0; i < ip.length; i++) this.#arena[at + 4 + i] = (ip[i] ?? 0) ^ (this.#arena[4 + i] ?? 0);
-    return this;
+    for (let i = 0; i < ip.length; i++) ip[i] = (ip[i] ?? 0) ^ (this.#arena[4 + i] ?? 0);
+    return this.#address(type, ip, address.port ^ (magicCookie >>> 16));
+  }
+
+  /** The same without the XOR: MAPPED-ADDRESS (RFC 8489 section 14.1), RESPONSE-ORIGIN and OTHER-ADDRESS (RFC 5780). */
+  address(type: number, address: Address): this {
+    return this.#address(type, ipBytes(address), address.port);
   }
 
   /** RFC 8489 section 14.8, with a reason for people. */
@@ -118,10 +129,19 @@ export class StunBuilder {
     return this.#arena.subarray(0, this.#length);
   }
 
+  #address(type: number, ip: Uint8Array, port: number): this {
+    const at = this.#room(type, 4 + ip.length);
+    this.#arena[at] = 0;
+    this.#arena[at + 1] = ip.length === 4 ? 1 : 2;
+    writeU16(this.#arena, at + 2, port);
+    this.#arena.set(ip, at + 4);
+    return this;
+  }
+
   #room(type: number, length: number): number {
     const at = this.#length + 4;
     const end = at + ((length + 3) & ~3);
-    assert(end <= this.#arena.length, "a message fits a datagram");
+    assert(end <= this.#arena.length, "a message fits its builder");
     writeU16(this.#arena, this.#length, type);
     writeU16(this.#arena, this.#length + 2, length);
     this.#arena.fill(0, at + length, end);

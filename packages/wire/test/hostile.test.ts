@@ -4,13 +4,16 @@ import { test } from "node:test";
 import { nodePrimitives } from "@fractal-punch/udp/primitives";
 import {
   Attribute,
+  additionalFamilyOf,
   ByteReader,
   base32Bytes,
   base64UrlBytes,
+  changeRequestOf,
   channelDataNumber,
   channelDataPayload,
   channelOf,
   classicFault,
+  connectionIdOf,
   datagramKind,
   decodeBound,
   decodeConnect,
@@ -28,23 +31,36 @@ import {
   encodeSecondPayload,
   encodeVerdict,
   errorCodeOf,
+  evenPortOf,
+  icmpErrorOf,
   integrityMatches,
   integritySha1Matches,
   inviteFromText,
   inviteText,
   knockMatches,
   knockTag,
+  lifetimeOf,
   MessageClass,
   Method,
   macMatches,
+  nonceCookie,
+  passwordAlgorithmOf,
+  passwordAlgorithmsOf,
+  passwordAlgorithmsValue,
+  plainAddress,
   readAddress,
   readCandidates,
   readClassicRequest,
   readClassicText,
   readProfile,
   readSealedHeader,
+  requestedFamilyOf,
+  requestedTransportOf,
+  reservationTokenOf,
+  responsePortOf,
   StunBuilder,
   StunMessage,
+  securityFeatures,
   startsClassicRequest,
   textOf,
   ticketFromText,
@@ -197,12 +213,30 @@ function readStun(bytes: Uint8Array): void {
   decodeIntroduction(message);
   channelOf(message);
   errorCodeOf(message);
+  readTurn(message);
   for (const type of Object.values(Attribute)) {
     textOf(message, type);
     u32Of(message, type);
     u64Of(message, type);
     xorAddresses(message, type);
+    plainAddress(message, type);
+    securityFeatures(message.value(type) ?? bytes);
   }
+}
+
+function readTurn(message: StunMessage): void {
+  requestedTransportOf(message);
+  requestedFamilyOf(message);
+  additionalFamilyOf(message);
+  evenPortOf(message);
+  reservationTokenOf(message);
+  lifetimeOf(message);
+  connectionIdOf(message);
+  icmpErrorOf(message);
+  changeRequestOf(message);
+  responsePortOf(message);
+  passwordAlgorithmOf(message);
+  passwordAlgorithmsOf(message);
 }
 
 function readText(text: string): void {
@@ -234,12 +268,27 @@ function anyStun(): fc.Arbitrary<Uint8Array> {
     });
 }
 
+/** One that has all that an Allocate may ask for. */
+function allocateBytes(token: Uint8Array): Uint8Array {
+  const builder = new StunBuilder().begin(MessageClass.request, Method.allocate, new Uint8Array(12));
+  builder.u32(Attribute.requestedTransport, 0x1100_0000).u32(Attribute.requestedAddressFamily, 0x0200_0000);
+  builder.u32(Attribute.additionalAddressFamily, 0x0200_0000).attribute(Attribute.evenPort, Uint8Array.of(0x80));
+  builder.u32(Attribute.lifetime, 600).attribute(Attribute.reservationToken, token);
+  const nonce = nonceCookie({ passwordAlgorithms: true, usernameAnonymity: true });
+  builder.attribute(Attribute.nonce, nonce).attribute(Attribute.userhash, new Uint8Array(32));
+  const algorithms = passwordAlgorithmsValue(["sha256", "md5"]);
+  builder.attribute(Attribute.passwordAlgorithms, algorithms);
+  builder.attribute(Attribute.passwordAlgorithm, algorithms.subarray(0, 4));
+  return builder.integrity(nodePrimitives, key).fingerprint().bytes().slice();
+}
+
 function validBytes(): Record<string, fc.Arbitrary<Uint8Array>> {
   const all: Record<string, fc.Arbitrary<Uint8Array>> = {
     "a first payload": firstPayload.map(encodeFirstPayload),
     "a second payload": secondPayload.map(encodeSecondPayload),
     "a verdict": verdict.map(encodeVerdict),
     "STUN of arbitrary attributes": anyStun(),
+    "an Allocate": bytesOf(8).map(allocateBytes),
   };
   for (const [kind, frame] of Object.entries(frames)) all[`a frame of kind ${kind}`] = frame.map(encodeFrame);
   for (const [name, sample] of Object.entries(samples))

@@ -5,6 +5,7 @@ import { nodePrimitives } from "@fractal-punch/udp/primitives";
 import {
   Attribute,
   asciiBytes,
+  changeRequestOf,
   channelOf,
   encodeBinding,
   errorCodeOf,
@@ -13,6 +14,8 @@ import {
   integritySha1Matches,
   MessageClass,
   Method,
+  plainAddress,
+  responsePortOf,
   StunBuilder,
   StunMessage,
   textOf,
@@ -22,7 +25,7 @@ import {
   xorAddresses,
 } from "@fractal-punch/wire";
 import fc from "fast-check";
-import { bytesOf } from "./arbitraries.ts";
+import { address, bytesOf } from "./arbitraries.ts";
 
 const transactionId = new Uint8Array(12);
 const key = asciiBytes("key");
@@ -267,10 +270,52 @@ test("padding stops exactly where there is no room for another attribute", () =>
   }
 });
 
-test("a builder refuses to write more than a datagram holds", () => {
+test("a builder refuses to write more than a datagram holds, or what it was made for", () => {
   const builder = begun().attribute(Attribute.padding, new Uint8Array(1232 - 24));
   assert.equal(builder.bytes().length, 1232);
-  assert.throws(() => builder.text(Attribute.username, ""), /fits a datagram/);
+  assert.throws(() => builder.text(Attribute.username, ""), /fits its builder/);
+  const larger = new StunBuilder(2000).begin(MessageClass.indication, Method.data, transactionId);
+  assert.equal(larger.attribute(Attribute.data, new Uint8Array(2000 - 24)).bytes().length, 2000);
+  assert.throws(() => larger.text(Attribute.username, ""), /fits its builder/);
+});
+
+test("an address that is not XORed comes through, and one of another length or family is not read", () => {
+  fc.assert(
+    fc.property(address, fc.constantFrom(Attribute.mappedAddress, Attribute.otherAddress), (drawn, type) => {
+      assert.deepEqual(plainAddress(loaded(begun().address(type, drawn).bytes()), type), drawn);
+    }),
+  );
+  assert.deepEqual(
+    begun().address(Attribute.responseOrigin, { family: 4, ip: 0xc000_0201, port: 3478 }).bytes().subarray(20),
+    Uint8Array.from(Buffer.from("802b000800010d96c0000201", "hex")),
+  );
+  for (const value of ["", "0001", "0001000000000000ff", "0003000000000000", "000200000000000000"]) {
+    const message = loaded(begun().attribute(Attribute.otherAddress, Buffer.from(value, "hex")).bytes());
+    assert.equal(plainAddress(message, Attribute.otherAddress), undefined, value);
+  }
+});
+
+test("CHANGE-REQUEST and RESPONSE-PORT are read, and in another length are not", () => {
+  for (const [flags, ip, port] of [
+    [0, false, false],
+    [2, false, true],
+    [4, true, false],
+    [6, true, true],
+    [0xffff_fff9, false, false],
+  ] as const)
+    assert.deepEqual(changeRequestOf(loaded(begun().u32(Attribute.changeRequest, flags).bytes())), { ip, port });
+  const responsePort = (hex: string) =>
+    responsePortOf(loaded(begun().attribute(Attribute.responsePort, Buffer.from(hex, "hex")).bytes()));
+  assert.deepEqual(["0d96", "0d960000", "", "0d", "0d9600", "0d96000000"].map(responsePort), [
+    3478,
+    3478,
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  const short = loaded(begun().attribute(Attribute.changeRequest, new Uint8Array(3)).bytes());
+  assert.equal(changeRequestOf(short), undefined);
 });
 
 function begun(): StunBuilder {

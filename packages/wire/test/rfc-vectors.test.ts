@@ -1,31 +1,38 @@
 /** RFC 5769's vectors, and RFC 8489's appendix B.1 as erratum 6268 has it (length 0x0090, PASSWORD-ALGORITHM added). */
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { addressText } from "@fractal-punch/machine";
 import { nodePrimitives } from "@fractal-punch/udp/primitives";
 import {
   Attribute,
   asciiBytes,
+  asciiText,
+  concatBytes,
   integrityMatches,
   integritySha1Matches,
+  longTermKey,
   MessageClass,
   Method,
+  nonceCookie,
+  passwordAlgorithmOf,
+  passwordAlgorithmsValue,
   StunBuilder,
   StunMessage,
+  securityFeatures,
   textOf,
+  userhashOf,
   xorAddress,
 } from "@fractal-punch/wire";
 
 const priority = 0x0024;
 const iceControlled = 0x8029;
-const userhash = 0x001e;
-const passwordAlgorithm = 0x001d;
 
 const shortTermKey = asciiBytes("VOkJxbRl1RmTxUk/WvJxBt");
 const transactionId = bytes("b7e7a701 bc34d686 fa87dfae");
 const username = new TextEncoder().encode("マトリックス");
-const longTerm = "マトリックス:example.org:TheMatrIX";
+const realm = "example.org";
+/** As OpaqueString makes it, of a text with a soft hyphen, an ordinal indicator and a Roman numeral. */
+const password = "TheMatrIX";
 
 const request = bytes(`
   00010058 2112a442 b7e7a701 bc34d686 fa87dfae
@@ -92,33 +99,37 @@ for (const [section, response, address] of [
   });
 
 test("RFC 5769 section 2.4, long-term credentials: read, verified, and built again byte for byte", () => {
-  const key = new Uint8Array(createHash("md5").update(longTerm).digest());
   const message = loaded(longTermRequest);
   assert.deepEqual(message.value(Attribute.username), username);
-  assert.equal(textOf(message, Attribute.realm), "example.org");
+  assert.equal(textOf(message, Attribute.realm), realm);
+  const key = longTermKey(nodePrimitives, "md5", textOf(message, Attribute.username) ?? "", realm, password);
   assert.equal(integritySha1Matches(nodePrimitives, key, message), true);
   const rebuilt = new StunBuilder()
     .begin(MessageClass.request, Method.binding, bytes("78ad3433 c6ad72c0 29da412e"))
     .attribute(Attribute.username, username)
     .text(Attribute.nonce, "f//499k954d6OL34oL9FSTvy64sA")
-    .text(Attribute.realm, "example.org")
+    .text(Attribute.realm, realm)
     .integritySha1(nodePrimitives, key);
   assert.deepEqual(rebuilt.bytes(), longTermRequest);
 });
 
 test("RFC 8489 appendix B.1, SHA-256 and USERHASH: read, verified, and built again byte for byte", () => {
-  const key = new Uint8Array(createHash("sha256").update(longTerm).digest());
   const message = loaded(sha256Request);
+  const key = longTermKey(nodePrimitives, "sha256", asciiText(username), realm, password);
   assert.equal(integrityMatches(nodePrimitives, key, message), true);
   assert.equal(integrityMatches(nodePrimitives, shortTermKey, message), false);
-  const hash = new Uint8Array(createHash("sha256").update("マトリックス:example.org").digest());
-  assert.deepEqual(message.value(userhash), hash);
+  const hash = userhashOf(nodePrimitives, asciiText(username), realm);
+  assert.deepEqual(message.value(Attribute.userhash), hash);
+  assert.equal(passwordAlgorithmOf(message), "sha256");
+  const features = securityFeatures(message.value(Attribute.nonce) ?? new Uint8Array(0));
+  assert.ok(features);
+  assert.deepEqual(features, { passwordAlgorithms: false, usernameAnonymity: true });
   const rebuilt = new StunBuilder()
     .begin(MessageClass.request, Method.binding, message.transactionId)
-    .attribute(userhash, hash)
-    .text(Attribute.nonce, "obMatJos2AAACf//499k954d6OL34oL9FSTvy64sA")
-    .text(Attribute.realm, "example.org")
-    .u32(passwordAlgorithm, 0x0002_0000)
+    .attribute(Attribute.userhash, hash)
+    .attribute(Attribute.nonce, concatBytes(nonceCookie(features), asciiBytes("f//499k954d6OL34oL9FSTvy64sA")))
+    .text(Attribute.realm, realm)
+    .attribute(Attribute.passwordAlgorithm, passwordAlgorithmsValue(["sha256"]))
     .integrity(nodePrimitives, key);
   assert.deepEqual(rebuilt.bytes(), sha256Request);
 });
