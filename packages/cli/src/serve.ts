@@ -49,7 +49,7 @@ export function addServeCommand(program: Command): void {
     .description("run the server, on a machine with a public address")
     .option("--public <name...>", "names or addresses under which others reach it (default: found out)")
     .option("--listen <ip...>", "listen on these addresses (default: all)")
-    .option("--port <n>", "UDP port; 0: any", port, defaultPort)
+    .option("--port <n>", "port of UDP, and of TCP for old programs; 0: any", port, defaultPort)
     .option("--port2 <n>", "second UDP port, which tells peers how their NATs map; 0: any", port, defaultSecondPort)
     .option("--state <folder>", "where its secret and revocations are kept")
     .addOption(

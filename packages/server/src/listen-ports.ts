@@ -16,6 +16,11 @@ export function listenPorts(addresses: readonly string[], port: number, secondPo
     if (Number.isInteger(number) && number >= 0 && number <= 65_535) continue;
     throw new ServerError("OPTION", `${number} is no port: ports are 0 to 65535.`);
   }
+  if (port === secondPort && port !== 0)
+    throw new ServerError(
+      "OPTION",
+      `The second port is the first, ${port}: peers need two different ones to learn how their NATs map.`,
+    );
   const places = addresses.length === 0 ? [{ family: 4 as const }, { family: 6 as const }] : addresses.map(placeOf);
   const main = places.map((place) => ({ ...place, port, main: true }));
   if (secondPort === undefined) return main;

@@ -96,25 +96,72 @@ test("classicRate holds a prefix, and no other", () => {
   assert.equal(server.receive(at("198.51.101.7:5000"), ask("203.0.113.5", 9)).length, 1);
 });
 
-test("classicNoticeRate bounds what a cloud computer gets, which somebody may have posted in its name", () => {
+test("classicNoticeRate bounds what the cloud computers of a network get; of what is beyond, one in eight is told", () => {
   const server = new TestServer();
   const { burst } = defaultLimits.classicNoticeRate;
-  server.receive(cloud, post(32_262));
-  const sent = strangers(burst + 10).map((from) => server.receive(from, ask("203.0.113.5", 32_262)).length);
-  assert.equal(sent.filter((count) => count === 2).length, burst);
-  assert.equal(sent.filter((count) => count === 0).length, 10, "who would not be expected is not told either");
-  assert.equal(server.server.counters.classic.of("notice-rate"), 10);
+  for (let i = 0; i < 4; i++) server.receive(at(`203.0.113.5:${51_000 + i}`), post(32_262 + i));
+  const clients = strangers(burst + 80);
+  const sent = clients.map((from, i) => server.receive(from, ask("203.0.113.5", 32_262 + (i % 4))).length);
+  assert.equal(sent.filter((count) => count === 2).length, burst + 10);
+  assert.equal(sent.filter((count) => count === 0).length, 70, "who would not be expected is not told either");
+  assert.equal(server.server.counters.classic.of("notice-rate"), 70);
 });
 
-test("a match is told once for each client, however often it repeats; beyond classicLogRate matches are only counted", () => {
-  const server = new TestServer({ limits: { classicLogRate: { perSecond: 1, burst: 2 } } });
+test("classicAskRate: one network that asks without end does not keep others from a cloud computer", () => {
+  const server = new TestServer();
+  server.receive(cloud, post(32_262));
+  for (let ms = 0; ms < 10_000; ms += 10) {
+    server.receive(at("198.51.100.66:6000"), ask("203.0.113.5", 32_262));
+    server.pass(10);
+    if (ms % 500 !== 0) continue;
+    assert.equal(server.receive(at(`192.0.2.7:${5000 + ms}`), ask("203.0.113.5", 32_262)).length, 2, `at ${ms} ms`);
+  }
+  const { burst, perSecond } = defaultLimits.classicAskRate;
+  const taken = 1000 - server.server.counters.classic.of("notice-rate");
+  assert(taken >= burst && taken <= burst + 10 * perSecond + 1, `${taken}`);
+});
+
+test("who asks for himself, or is made to by who forges his address, gets one answer for one request", () => {
+  const server = new TestServer();
+  server.receive(cloud, post(32_262));
+  assert.deepEqual(answers(server.receive(cloud, ask("203.0.113.5", 32_262))), [
+    "203.0.113.5:51000: 203.0.113.5 51000 32262",
+  ]);
+});
+
+test("one socket may post several services, and each is found", () => {
+  const server = new TestServer();
+  server.receive(cloud, post(1));
+  server.receive(cloud, post(2));
+  assert.equal(server.server.sizes.classic, 2);
+  for (const port of [1, 2]) assert.equal(server.receive(client, ask("203.0.113.5", port)).length, 2);
+});
+
+test("an entry whose time is over is not given out, even if nobody was woken for that yet", () => {
+  const server = new TestServer();
+  server.receive(cloud, post(32_262));
+  server.now += defaultLimits.classicLifeMs;
+  assert.equal(server.receive(client, ask("203.0.113.5", 32_262)).length, 1);
+});
+
+test("a match is told once for each client, however often it repeats", () => {
+  const server = new TestServer();
   server.receive(cloud, post(32_262));
   for (let i = 0; i < 5; i++) server.receive(client, ask("203.0.113.5", 32_262));
   assert.deepEqual(server.takeEvents("classic-matched"), [
     { type: "classic-matched", generation: 2, transport: "udp", client, cloudComputer: cloud },
   ]);
-  for (const from of strangers(3)) server.receive(from, ask("203.0.113.5", 32_262));
-  assert.equal(server.takeEvents("classic-matched").length, 1);
-  assert.equal(server.server.counters.classic.of("unlogged"), 2);
-  assert.equal(server.server.counters.classic.of("udp-match"), 8);
+  assert.equal(server.server.counters.classic.of("udp-match"), 5);
+});
+
+test("beyond classicLogRate for a network's clients, and classicTotalLogRate for all, matches are only counted", () => {
+  const server = new TestServer({
+    limits: { classicLogRate: { perSecond: 1, burst: 2 }, classicTotalLogRate: { perSecond: 1, burst: 5 } },
+  });
+  server.receive(cloud, post(32_262));
+  for (let port = 5000; port < 5010; port++) server.receive(at(`198.51.100.7:${port}`), ask("203.0.113.5", 32_262));
+  assert.equal(server.takeEvents("classic-matched").length, 2);
+  for (const from of strangers(10)) server.receive(from, ask("203.0.113.5", 32_262));
+  assert.equal(server.takeEvents("classic-matched").length, 3);
+  assert.equal(server.server.counters.classic.of("unlogged"), 15);
 });

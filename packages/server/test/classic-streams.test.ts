@@ -171,6 +171,30 @@ test("a stream's bytes after the server closed it, or before it was told of it, 
   assertNothingLeft(server);
 });
 
+test("who goes on sending behind a request is closed, and what it posted forgotten", () => {
+  const server = tcpServer();
+  server.dial(cloud);
+  server.write(cloud, Uint8Array.of(...post(32_262), ...new Uint8Array(500)));
+  server.write(cloud, post(32_262));
+  assert.deepEqual([server.closed, server.server.sizes.classic], [[], 1]);
+  server.write(cloud, new Uint8Array(600));
+  assert.deepEqual(server.closed, ["203.0.113.5:51000"]);
+  assert.equal(server.server.counters.streams.of("surplus"), 1);
+  assertNothingLeft(server);
+});
+
+test("bytes behind a request do not renew a post", () => {
+  const server = tcpServer();
+  server.dial(cloud);
+  server.write(cloud, post(32_262));
+  server.pass(defaultLimits.classicLifeMs - 1);
+  server.write(cloud, post(32_262));
+  server.pass(1);
+  assertNothingLeft(server);
+  server.hangUp(cloud);
+  assert.equal(server.server.counters.streams.of("cut"), 0);
+});
+
 test("a public port of 0 is counted, and ends the connection", () => {
   const server = tcpServer();
   for (const request of [post(0), ask("203.0.113.5", 0)]) {

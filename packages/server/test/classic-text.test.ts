@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { defaultLimits } from "@fractal-punch/server/core";
-import { answers, strangers, text } from "./old-requests.ts";
+import { answers, ask, post, strangers, text } from "./old-requests.ts";
 import { at, TestServer } from "./test-server.ts";
 
 const vm = at("34.200.170.47:40000");
@@ -99,12 +99,47 @@ test("an address has at most classicEntriesPerAddress waiting VMs, and as many c
   assert.equal(answers(server.receive(at("20.0.0.1:1"), text("V"))).length, 2);
 });
 
-test("at most classicEntriesPerAddress clients wait for one VM; a further one is counted and turned away", () => {
-  const { classicEntriesPerAddress: most } = defaultLimits;
+test("at most classicQueue clients wait for one VM; a further one is counted and turned away", () => {
+  const { classicQueue } = defaultLimits;
   const server = new TestServer();
-  for (const from of strangers(most + 1)) server.receive(from, text("34.200.170.47C"));
-  assert.equal(server.server.sizes.classic, most);
+  for (const from of strangers(classicQueue + 1)) server.receive(from, text("34.200.170.47C"));
+  assert.equal(server.server.sizes.classic, classicQueue);
   assert.equal(server.server.counters.classic.of("queue-full"), 1);
+});
+
+test("of those, classicQueuePerAddress are of one address, whose oldest makes room: nobody fills a queue alone", () => {
+  const { classicQueuePerAddress: most } = defaultLimits;
+  const server = new TestServer();
+  server.receive(second, text("34.200.170.47C"));
+  for (let i = 0; i < 50; i++) server.receive(at(`198.51.100.7:${5000 + i}`), text("34.200.170.47C"));
+  assert.equal(server.server.sizes.classic, 1 + most);
+  const told = Array.from({ length: 2 + most }, () => answers(server.receive(vm, text("V")))[1]?.split(": ")[1]);
+  assert.deepEqual(told, [
+    "198.51.100.8 5001 0",
+    ...Array.from({ length: most }, (_, i) => `198.51.100.7 ${5050 - most + i} 0`),
+    undefined,
+  ]);
+});
+
+test("the longest text there is, 16 bytes, is understood", () => {
+  const server = new TestServer();
+  const longest = at("123.123.123.123:40000");
+  server.receive(client, text("123.123.123.123C"));
+  assert.equal(server.receive(longest, text("123.123.123.123V")).length, 2);
+});
+
+test("answers leave from the address of the server that each side asked", () => {
+  const server = new TestServer();
+  const [first, other] = [at("192.0.2.1:48800"), at("192.0.2.2:48800")];
+  server.receive(client, text("34.200.170.47C"), 0, { local: first });
+  const locals = server.receive(vm, text("V"), 0, { local: other }).map(({ options }) => options?.local);
+  assert.deepEqual(locals, [first, other]);
+  server.receive(vm, post(7), 0, { local: other });
+  const asked = server.receive(client, ask("34.200.170.47", 7), 0, { local: first });
+  assert.deepEqual(
+    asked.map(({ options }) => options?.local),
+    [other, first],
+  );
 });
 
 test("a full table (classicEntries) turns newcomers away, until those in it have been silent for a client's life", () => {
@@ -118,8 +153,10 @@ test("a full table (classicEntries) turns newcomers away, until those in it have
   server.receive(vm, text("V"));
   assert.equal(server.server.sizes.classic, classicEntries);
   assert.equal(server.receive(client, text("34.200.170.47C")).length, 2);
-  for (const from of flood) server.receive(from, text("20.0.0.1C"));
-  assert.equal(server.server.sizes.classic, classicEntries - 1 + defaultLimits.classicEntriesPerAddress);
+  for (const [i, from] of flood.entries()) server.receive(from, text(`20.0.0.${i}C`));
+  server.receive(client, text("20.0.0.1C"));
+  assert.equal(server.server.sizes.classic, 2 * classicEntries - 1, "clients have a table of their own, as large");
+  assert.equal(server.server.counters.classic.of("table-full"), 2);
 });
 
 test("each match is told once, with both endpoints", () => {

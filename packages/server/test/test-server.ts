@@ -4,12 +4,14 @@ import {
   type Address,
   addressFromText,
   addressText,
+  type DatagramInfo,
   type Effect,
   noInfo,
   type PortRequest,
   type Random,
   Recorder,
   randomBytes,
+  type SendOptions,
 } from "@fractal-punch/machine";
 import { type ListenPort, Server, type ServerEvent, type ServerOptions } from "@fractal-punch/server/core";
 import { nodePrimitives } from "@fractal-punch/udp/primitives";
@@ -32,6 +34,7 @@ export interface Sent {
   readonly port: number;
   readonly to: Address;
   readonly bytes: Uint8Array;
+  readonly options?: SendOptions;
 }
 
 export class TestServer {
@@ -81,9 +84,14 @@ export class TestServer {
   }
 
   /** One datagram to the port of its family; gives what the server sent upon it. */
-  receive(from: Address, bytes: Uint8Array, port: number = from.family === 4 ? 0 : 1): Sent[] {
+  receive(
+    from: Address,
+    bytes: Uint8Array,
+    port: number = from.family === 4 ? 0 : 1,
+    info: DatagramInfo = noInfo,
+  ): Sent[] {
     this.#out.datagram = bytes;
-    this.server.receive(this.now, port, from, bytes, noInfo, this.#out);
+    this.server.receive(this.now, port, from, bytes, info, this.#out);
     return this.#take();
   }
 
@@ -147,7 +155,10 @@ export class TestServer {
   #take(): Sent[] {
     const sent: Sent[] = [];
     for (const effect of this.#out.take()) {
-      if (effect.type === "send") sent.push({ port: effect.port, to: effect.to, bytes: effect.bytes });
+      if (effect.type === "send") {
+        const { type: _, ...datagram } = effect;
+        sent.push(datagram);
+      }
       if (effect.type === "open-port") this.opened.push(effect.request);
       if (effect.type === "close-stream") this.closed.push(addressText(effect.to));
       if (effect.type === "emit") this.events.push(effect.event);

@@ -12,7 +12,7 @@ export type ClassicDrop =
   /** It came to the second port. */
   | "wrong-port"
   | "prefix-rate"
-  /** Asked for a cloud computer that is told of too many clients. */
+  /** Asked too often for one network, or for a cloud computer that is told of too many clients. */
   | "notice-rate"
   | "table-full"
   /** So many posts by TCP wait from one address already. */

@@ -22,7 +22,7 @@ import type { StateBuckets } from "./state.ts";
 import type { Streams } from "./streams.ts";
 import type { Requester } from "./waiting.ts";
 
-type ClassicBuckets = Pick<StateBuckets, "classic" | "classicNotices">;
+export type ClassicBuckets = Pick<StateBuckets, "classic" | "classicAsks" | "classicNotices" | "classicLogs">;
 
 export class Classic {
   readonly #ports: Ports;
@@ -33,13 +33,13 @@ export class Classic {
   readonly #posts: Posts;
 
   constructor(ports: Ports, limits: Limits, counts: ClassicCounts, streams: Streams, buckets: ClassicBuckets) {
-    const log = new MatchLog(limits.classicLogRate, counts);
+    const log = new MatchLog(limits.classicTotalLogRate, buckets.classicLogs, counts);
     this.#ports = ports;
     this.#counts = counts;
     this.#streams = streams;
     this.#rate = buckets.classic;
     this.#pairings = new Pairings(limits, counts, log);
-    this.#posts = new Posts(limits, counts, log, streams, buckets.classicNotices);
+    this.#posts = new Posts(limits, counts, log, streams, buckets);
   }
 
   /** Requests that wait. */
@@ -62,13 +62,13 @@ export class Classic {
   ): boolean {
     if (bytes.length > maxClassicBytes) return false;
     const message = readClassicRequest(bytes) ?? readClassicText(bytes);
-    if (message === undefined) return this.claims(bytes);
+    if (message === undefined) return this.countFault(bytes);
     this.#counts.add(this.#take(now, port, from, message, options, out));
     return true;
   }
 
-  /** Counts a datagram that is nothing else, if it was meant to be a classic one. */
-  claims(bytes: Uint8Array): boolean {
+  /** Counts a datagram that is nothing else, if it was meant to be a classic one; false when it was not. */
+  countFault(bytes: Uint8Array): boolean {
     const fault = classicFault(bytes);
     if (fault !== undefined) this.#counts.add(fault);
     return fault !== undefined;

@@ -24,8 +24,12 @@ export interface Limits {
   readonly buckets: number;
   /** Requests in each table of the classic protocols: clients and VMs of the first, posts by UDP and by TCP of the second. */
   readonly classicEntries: number;
-  /** Requests from one address in such a table; clients that wait for one VM. */
+  /** Requests from one address in such a table. */
   readonly classicEntriesPerAddress: number;
+  /** Clients that wait for one VM. */
+  readonly classicQueue: number;
+  /** Those of one address among them. */
+  readonly classicQueuePerAddress: number;
   /** TCP connections. */
   readonly streams: number;
   readonly streamsPerAddress: number;
@@ -68,10 +72,14 @@ export interface Limits {
   readonly hostIntroductionRate: Rate;
   /** Classic requests over UDP from one prefix. */
   readonly classicRate: Rate;
-  /** Clients that one cloud computer is told of. */
+  /** ASKs over UDP from one prefix that are told to cloud computers. */
+  readonly classicAskRate: Rate;
+  /** ASKs over UDP that the cloud computers of one prefix are told of; of those beyond, one in eight. */
   readonly classicNoticeRate: Rate;
-  /** Matches that are logged. */
+  /** Matches of clients from one prefix that are logged. */
   readonly classicLogRate: Rate;
+  /** All matches that are logged. */
+  readonly classicTotalLogRate: Rate;
   /** TCP connections from one prefix. */
   readonly streamRate: Rate;
 
@@ -94,6 +102,8 @@ export const defaultLimits: Limits = {
   buckets: 65_536,
   classicEntries: 131_072,
   classicEntriesPerAddress: 16,
+  classicQueue: 64,
+  classicQueuePerAddress: 4,
   streams: 8_192,
   streamsPerAddress: 64,
 
@@ -118,8 +128,10 @@ export const defaultLimits: Limits = {
   clientIntroductionRate: { perSecond: 10, burst: 20 },
   hostIntroductionRate: { perSecond: 50, burst: 100 },
   classicRate: { perSecond: 100, burst: 500 },
-  classicNoticeRate: { perSecond: 20, burst: 40 },
-  classicLogRate: { perSecond: 50, burst: 500 },
+  classicAskRate: { perSecond: 20, burst: 100 },
+  classicNoticeRate: { perSecond: 100, burst: 200 },
+  classicLogRate: { perSecond: 1, burst: 20 },
+  classicTotalLogRate: { perSecond: 50, burst: 500 },
   streamRate: { perSecond: 20, burst: 100 },
 
   relayBytesPerSecond: Infinity,

@@ -3,6 +3,7 @@ import type { Address4, Outbox } from "@fractal-punch/machine";
 import { Buckets, type Rate } from "./buckets.ts";
 import type { ClassicCounts } from "./classic-counters.ts";
 import type { ServerEvent } from "./events.ts";
+import type { PrefixBuckets } from "./prefix-buckets.ts";
 
 export interface ClassicMatch {
   readonly generation: 1 | 2;
@@ -14,14 +15,18 @@ export interface ClassicMatch {
 export class MatchLog {
   readonly #counts: ClassicCounts;
   readonly #lines: Buckets<"line">;
+  /** By clients: who comes from one network must not use up the lines of all. */
+  readonly #clients: PrefixBuckets;
 
-  constructor(rate: Rate, counts: ClassicCounts) {
+  constructor(totalRate: Rate, clients: PrefixBuckets, counts: ClassicCounts) {
     this.#counts = counts;
-    this.#lines = new Buckets(rate, 1);
+    this.#lines = new Buckets(totalRate, 1);
+    this.#clients = clients;
   }
 
   tell(now: number, match: ClassicMatch, out: Outbox<ServerEvent>): void {
-    if (this.#lines.take(now, "line")) out.emit({ type: "classic-matched", ...match });
+    if (this.#clients.take(now, match.client) && this.#lines.take(now, "line"))
+      out.emit({ type: "classic-matched", ...match });
     else this.#counts.add("unlogged");
   }
 }

@@ -47,7 +47,7 @@ export class Pairings {
     vmIp: number,
     out: Outbox<ServerEvent>,
   ): "text-match" | "text-client" | ClassicDrop {
-    const vm = this.#vms.newestAt(vmIp, anyVm);
+    const vm = this.#vms.newestAt(now, vmIp, anyVm);
     if (vm === undefined) return this.#queue(now, client, vmIp);
     this.#vms.remove(vm);
     this.#introduce(now, client, vm.requester, out);
@@ -56,7 +56,7 @@ export class Pairings {
 
   /** A VM is there for the client that has waited longest, or for the next one. */
   vm(now: number, vm: Requester, out: Outbox<ServerEvent>): "text-match" | "text-vm" | ClassicDrop {
-    const client = this.#queues.get(vm.from.ip)?.[0];
+    const client = this.#queues.get(vm.from.ip)?.find((one) => this.#clients.isLive(now, one));
     if (client === undefined) return this.#keep(now, vm);
     this.#unqueue(client);
     this.#introduce(now, client.requester, vm, out);
@@ -109,19 +109,23 @@ export class Pairings {
       this.#clients.renew(now, known);
       return "text-client";
     }
-    const queue = this.#queues.get(vmIp);
-    if (queue !== undefined && queue.length >= this.#limits.classicEntriesPerAddress) return "queue-full";
-    const surplus = this.#clients.surplusAt(client.from.ip);
+    const surplus = this.#surplusOf(client.from.ip, vmIp);
     if (surplus !== undefined) {
       this.#unqueue(surplus);
       this.#counts.add("made-room");
-    } else if (this.#clients.isFull) return "table-full";
-    const waiter = this.#clients.add(now, client, vmIp);
-    // Not `queue`: that one goes with its last client, which may just have made room.
-    const current = this.#queues.get(vmIp);
-    if (current === undefined) this.#queues.set(vmIp, [waiter]);
-    else current.push(waiter);
+    }
+    const queue = this.#queues.get(vmIp) ?? [];
+    if (queue.length >= this.#limits.classicQueue) return "queue-full";
+    if (this.#clients.isFull) return "table-full";
+    queue.push(this.#clients.add(now, client, vmIp));
+    this.#queues.set(vmIp, queue);
     return "text-client";
+  }
+
+  /** The client of that address that goes for one more of it: from the VM's queue, or of all that wait. */
+  #surplusOf(ip: number, vmIp: number): Waiter | undefined {
+    const neighbours = this.#queues.get(vmIp)?.filter(({ requester }) => requester.from.ip === ip) ?? [];
+    return neighbours.length >= this.#limits.classicQueuePerAddress ? neighbours[0] : this.#clients.surplusAt(ip);
   }
 
   #unqueue(client: Waiter): void {

@@ -1,11 +1,11 @@
 /**
- * The classic protocol's second generation (docs/protocol.md section 13): cloud computers post the port that they are known by, and
- * clients ask for the port that their NAT gave them. Those who come by TCP meet only those who come by TCP: the ports of
- * the two have nothing to do with each other.
+ * The classic protocol's second generation (docs/protocol.md section 13): cloud computers post the port that they
+ * are known by, and clients ask for the port that their NAT gave them. Those who come by TCP meet only those who come by
+ * TCP: the ports of the two have nothing to do with each other.
  */
-import { type Address4, type AddressKey, addressKey, type Outbox, type PortId } from "@fractal-punch/machine";
+import { type Address4, addressKey, type Outbox, type PortId, sameAddress } from "@fractal-punch/machine";
 import { type ClassicRequest, encodeClassicAnswer } from "@fractal-punch/wire";
-import type { Buckets } from "./buckets.ts";
+import type { ClassicBuckets } from "./classic.ts";
 import type { ClassicCounts, ClassicWord } from "./classic-counters.ts";
 import type { ServerEvent } from "./events.ts";
 import type { Limits } from "./limits.ts";
@@ -17,18 +17,17 @@ export class Posts {
   readonly #counts: ClassicCounts;
   readonly #log: MatchLog;
   readonly #streams: Streams;
-  /** By cloud computer, because anybody can post in another's name: what that one gets then is little. */
-  readonly #notices: Buckets<AddressKey>;
+  readonly #buckets: ClassicBuckets;
   /** Under their public ports. */
   readonly #udp: Waiting;
   readonly #tcp: Waiting;
 
-  constructor(limits: Limits, counts: ClassicCounts, log: MatchLog, streams: Streams, notices: Buckets<AddressKey>) {
+  constructor(limits: Limits, counts: ClassicCounts, log: MatchLog, streams: Streams, buckets: ClassicBuckets) {
     const { classicEntries: entries, classicEntriesPerAddress: perAddress, classicLifeMs: lifeMs } = limits;
     this.#counts = counts;
     this.#log = log;
     this.#streams = streams;
-    this.#notices = notices;
+    this.#buckets = buckets;
     this.#udp = new Waiting({ entries, perAddress, lifeMs });
     this.#tcp = new Waiting({ entries, perAddress, lifeMs });
   }
@@ -63,15 +62,17 @@ export class Posts {
   /** Tells the cloud computer first, as the old server did. A post by TCP is spent by it. */
   ask(now: number, client: Requester, { ip, publicPort }: ClassicRequest, out: Outbox<ServerEvent>): ClassicWord {
     const table = this.#table(client);
-    const found = table.newestAt(ip, publicPort);
+    const found = table.newestAt(now, ip, publicPort);
     if (found === undefined) {
       out.send(client.port, client.from, encodeClassicAnswer(ip, 0, publicPort), client.options);
       return `${client.transport}-missing`;
     }
     const { requester: poster } = found;
-    if (!this.#notices.take(now, addressKey(poster.from))) return "notice-rate";
     const { from } = client;
-    out.send(poster.port, poster.from, encodeClassicAnswer(from.ip, from.port, 0), poster.options);
+    if (client.transport === "udp" && !this.#mayTell(now, from, poster.from)) return "notice-rate";
+    // Who asks for himself, or is made to by who forges his address, gets one answer for one request.
+    if (!sameAddress(from, poster.from))
+      out.send(poster.port, poster.from, encodeClassicAnswer(from.ip, from.port, 0), poster.options);
     out.send(client.port, from, encodeClassicAnswer(ip, poster.from.port, publicPort), client.options);
     if (poster.transport === "tcp") {
       table.remove(found);
@@ -98,6 +99,17 @@ export class Posts {
         if (transport === "tcp") this.#streams.close(port, from, out);
       }
     }
+  }
+
+  /**
+   * Anybody can post in another's name, and ask again and again: what one gets by it is bounded. Clients are bounded first,
+   * so that few cannot use up what a cloud computer may be told; and where many have, some are told still.
+   */
+  #mayTell(now: number, client: Address4, cloudComputer: Address4): boolean {
+    const { classicAsks, classicNotices } = this.#buckets;
+    if (!classicAsks.take(now, client) || !classicNotices.admitsSome(now, cloudComputer)) return false;
+    classicNotices.charge(now, cloudComputer);
+    return true;
   }
 
   /** Once for each client: it repeats its ASK until it hears the cloud computer. */

@@ -152,13 +152,16 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
   #receiveStream(now: number, port: PortId, from: Address, piece: Uint8Array, out: Outbox<ServerEvent>): void {
     const { streams, classic } = this.#state;
     const request = streams.receive(port, from, piece, out);
-    if (request !== undefined) classic?.receiveStream(now, port, from, request, out);
+    if (request === undefined) return;
+    if (request !== "overrun") return classic?.receiveStream(now, port, from, request, out);
+    streams.close(port, from, out);
+    classic?.streamEnded(port, from);
   }
 
   /** What was meant for the classic protocols is counted as theirs. */
   #drop(bytes: Uint8Array, word: Drop): void {
     const { classic, counters } = this.#state;
-    if (classic?.claims(bytes) !== true) counters.dropped.add(word);
+    if (classic?.countFault(bytes) !== true) counters.dropped.add(word);
   }
 
   #relay(

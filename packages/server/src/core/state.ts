@@ -55,8 +55,12 @@ export interface StateBuckets {
   readonly hostIntroductions: Buckets<string>;
   /** Classic requests over UDP. */
   readonly classic: PrefixBuckets;
-  /** By cloud computer. */
-  readonly classicNotices: Buckets<AddressKey>;
+  /** Of clients. */
+  readonly classicAsks: PrefixBuckets;
+  /** To cloud computers. */
+  readonly classicNotices: PrefixBuckets;
+  /** Of clients. */
+  readonly classicLogs: PrefixBuckets;
   readonly streams: PrefixBuckets;
 }
 
@@ -141,7 +145,9 @@ function createBuckets(limits: Limits): StateBuckets {
     clientIntroductions: new Buckets(limits.clientIntroductionRate, limits.buckets),
     hostIntroductions: new Buckets(limits.hostIntroductionRate, limits.buckets),
     classic: new PrefixBuckets(limits.classicRate, limits.buckets),
-    classicNotices: new Buckets(limits.classicNoticeRate, limits.buckets),
+    classicAsks: new PrefixBuckets(limits.classicAskRate, limits.buckets),
+    classicNotices: new PrefixBuckets(limits.classicNoticeRate, limits.buckets),
+    classicLogs: new PrefixBuckets(limits.classicLogRate, limits.buckets),
     streams: new PrefixBuckets(limits.streamRate, limits.buckets),
   };
 }

@@ -1,5 +1,5 @@
 /** The TCP connections to the server, as long as they are open: who may have how many, and how long one may take to ask. */
-import { type Address, type AddressKey, addressKey, type Outbox, type PortId } from "@fractal-punch/machine";
+import { type Address, type AddressKey, addressKey, assert, type Outbox, type PortId } from "@fractal-punch/machine";
 import { classicRequestBytes, startsClassicRequest } from "@fractal-punch/wire";
 import { type Age, Ages } from "./ages.ts";
 import type { Tally } from "./counters.ts";
@@ -25,12 +25,16 @@ export type StreamWord =
   /** Said more than its one request. */
   | "surplus";
 
+/** So much may follow a request before the stream is closed. */
+const maxSurplusBytes = 1024;
+
 class Stream {
   readonly port: PortId;
   readonly from: Address;
   /** The request, as far as it has come. */
   readonly head: Uint8Array = new Uint8Array(classicRequestBytes);
   headBytes: number = 0;
+  surplusBytes: number = 0;
   /** Until the request is whole. */
   age: Age<Stream> | undefined;
 
@@ -66,6 +70,7 @@ export class Streams {
   }
 
   opened(now: number, port: PortId, from: Address, out: Outbox<ServerEvent>): void {
+    assert(this.#find(port, from) === undefined, "a stream is opened once");
     const fault = this.#fault(now, from, out);
     this.#counts.add(fault ?? "opened");
     if (fault !== undefined) return out.closeStream(port, from);
@@ -77,14 +82,23 @@ export class Streams {
     this.#count(from, 1);
   }
 
-  /** Takes a piece; gives the request when the piece makes it whole. Bytes that do not belong to a request are dropped. */
-  receive(port: PortId, from: Address, piece: Uint8Array, out: Outbox<ServerEvent>): Uint8Array | undefined {
+  /**
+   * Takes a piece; gives the request when the piece makes it whole. What follows a request is dropped; "overrun" when it is
+   * so much that the stream should be closed, because even dropping is work.
+   */
+  receive(
+    port: PortId,
+    from: Address,
+    piece: Uint8Array,
+    out: Outbox<ServerEvent>,
+  ): Uint8Array | "overrun" | undefined {
     const stream = this.#find(port, from);
     if (stream === undefined) return undefined;
     const { head, headBytes } = stream;
     const taken = piece.subarray(0, head.length - headBytes);
-    if (taken.length < piece.length) this.#counts.add("surplus");
-    if (taken.length === 0) return undefined;
+    if (stream.surplusBytes === 0 && taken.length < piece.length) this.#counts.add("surplus");
+    stream.surplusBytes += piece.length - taken.length;
+    if (taken.length === 0) return stream.surplusBytes > maxSurplusBytes ? "overrun" : undefined;
     head.set(taken, headBytes);
     stream.headBytes += taken.length;
     if (stream.headBytes >= 4 && !startsClassicRequest(head)) {
@@ -115,6 +129,7 @@ export class Streams {
   wake(now: number, out: Outbox<ServerEvent>): void {
     for (let age = this.#asking.oldest; age !== undefined && this.endsAt <= now; age = this.#asking.oldest) {
       const { port, from, headBytes } = age.entry;
+      this.#asked(age.entry);
       this.#counts.add(headBytes === 0 ? "silent" : "unfinished");
       this.close(port, from, out);
     }

@@ -64,11 +64,16 @@ export class Waiting {
     return this.#ages.oldest?.entry;
   }
 
-  /** Who asked last, of those at that address under that name. */
-  newestAt(ip: number, name: number): Waiter | undefined {
+  /** Whether its time is not over, though nobody may have been woken for that yet. */
+  isLive(now: number, waiter: Waiter): boolean {
+    return now < waiter.age.usedAt + this.#limits.lifeMs;
+  }
+
+  /** Who asked last, of those at that address under that name whose time is not over. */
+  newestAt(now: number, ip: number, name: number): Waiter | undefined {
     let waiter = this.#newest.get(ip);
     while (waiter !== undefined && waiter.name !== name) waiter = waiter.before;
-    return waiter;
+    return waiter !== undefined && this.isLive(now, waiter) ? waiter : undefined;
   }
 
   /** The one on that very 5-tuple, under that name if one is given. */
