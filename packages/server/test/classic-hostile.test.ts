@@ -66,6 +66,20 @@ test("a port of TCP is opened for each main port of IPv4, at the number that thi
   );
 });
 
+test("the server is ready when every port has been opened or was said not to open, TCP's last", () => {
+  const server = new TestServer({ ports: [{ family: 4, port: 48_800, main: true }] });
+  server.start();
+  const local = at("192.0.2.1:48800");
+  server.tell({ type: "port-opened", port: 0, local });
+  assert.deepEqual(server.takeEvents("ready"), []);
+  server.tell({ type: "port-failed", port: 1, code: "EADDRINUSE" });
+  assert.equal(server.takeEvents("ready").length, 1);
+  assert.deepEqual(
+    server.takeEvents("listen-failed").map(({ port }) => [port.transport, port.port]),
+    [["tcp", 48_800]],
+  );
+});
+
 test("floods from one address and from many keep memory flat, and peers and their sessions are undisturbed", () => {
   const classicEntries = 1000;
   const server = new TestServer({ limits: { classicEntries } });

@@ -25,7 +25,7 @@ test("whatever is asked in whatever order, the server answers as the model does,
         model.pass(ms);
         const source = at(from);
         const sent = answers(server.receive(source, bytesOf(kind, wanted)));
-        assert.deepEqual(sent, model.answer(kind, from, wanted), `${kind} from ${from} for ${wanted}`);
+        assert.deepEqual(sent, model.answer(kind, from, wanted), `${kind} from ${from} for ${wanted.join(" ")}`);
         assert.equal(server.server.sizes.classic, model.size);
       }
     }),

@@ -5,6 +5,7 @@ import {
   addressFromText,
   addressText,
   type DatagramInfo,
+  type DriverCommand,
   type Effect,
   noInfo,
   type PortRequest,
@@ -99,17 +100,19 @@ export class TestServer {
   openPorts(): void {
     for (const effect of this.start()) if (effect.type === "open-port") this.opened.push(effect.request);
     for (const [port, { port: number }] of this.#ports.entries()) {
-      const local = at(`192.0.2.1:${number}`);
-      this.server.command(this.now, { type: "port-opened", port, local }, this.#out);
+      this.tell({ type: "port-opened", port, local: at(`192.0.2.1:${number}`) });
     }
-    this.#take();
+  }
+
+  /** News of the driver. */
+  tell(news: DriverCommand): void {
+    this.server.command(this.now, news, this.#out);
+    assert.deepEqual(this.#take(), []);
   }
 
   /** Somebody connects by TCP. */
   dial(from: Address, port: number = this.tcpPort): void {
-    const local = at("192.0.2.1:48800");
-    this.server.command(this.now, { type: "stream-opened", port, from, local }, this.#out);
-    assert.deepEqual(this.#take(), []);
+    this.tell({ type: "stream-opened", port, from, local: at("192.0.2.1:48800") });
   }
 
   /** One piece of a stream. */
@@ -118,8 +121,7 @@ export class TestServer {
   }
 
   hangUp(from: Address, port: number = this.tcpPort): void {
-    this.server.command(this.now, { type: "stream-ended", port, from }, this.#out);
-    assert.deepEqual(this.#take(), []);
+    this.tell({ type: "stream-ended", port, from });
   }
 
   revoke(usernameHash: string, expirySeconds: number = startSeconds + yearSeconds): Sent[] {
