@@ -1,8 +1,7 @@
-/** The server of the classic figures: it has room for all who wait, and tells a cloud computer of any number of clients. */
+/** The server of the classic figures, which keeps all who wait for as long as that takes. Loopback has no rates. */
 import { serve } from "@fractal-punch/server";
 import { entries, lifeMs } from "./classic-load.ts";
 
-const unlimited = { perSecond: 1e9, burst: 1e9 };
 const [stateFolder = ""] = process.argv.slice(2);
 const server = await serve({
   stateFolder,
@@ -10,7 +9,7 @@ const server = await serve({
   port: 0,
   secondPort: null,
   publicNames: ["127.0.0.1"],
-  limits: { classicEntries: entries, buckets: entries, classicNoticeRate: unlimited, classicLifeMs: lifeMs },
+  limits: { classicEntries: entries, classicLifeMs: lifeMs },
   onEvent: () => undefined,
 });
 process.on("SIGTERM", () => void server.close());

@@ -48,6 +48,7 @@ test("a cloud computer that closes its connection is not found any more, and may
   server.hangUp(cloud);
   assertNothingLeft(server);
   assert.equal(server.server.counters.classic.of("post-left"), 1);
+  assert.deepEqual([...server.server.counters.streams.entries()], [["opened", 1]], "its request was whole");
   server.dial(cloud);
   server.write(cloud, post(32_262));
   server.dial(client);

@@ -3,7 +3,7 @@
  * are known by, and clients ask for the port that their NAT gave them. Those who come by TCP meet only those who come by
  * TCP: the ports of the two have nothing to do with each other.
  */
-import { type Address4, addressKey, type Outbox, type PortId, sameAddress } from "@fractal-punch/machine";
+import { type Address4, addressKey, type Outbox, type PortId } from "@fractal-punch/machine";
 import { type ClassicRequest, encodeClassicAnswer } from "@fractal-punch/wire";
 import type { ClassicBuckets } from "./classic.ts";
 import type { ClassicCounts, ClassicWord } from "./classic-counters.ts";
@@ -70,9 +70,7 @@ export class Posts {
     const { requester: poster } = found;
     const { from } = client;
     if (client.transport === "udp" && !this.#mayTell(now, from, poster.from)) return "notice-rate";
-    // Who asks for himself, or is made to by who forges his address, gets one answer for one request.
-    if (!sameAddress(from, poster.from))
-      out.send(poster.port, poster.from, encodeClassicAnswer(from.ip, from.port, 0), poster.options);
+    out.send(poster.port, poster.from, encodeClassicAnswer(from.ip, from.port, 0), poster.options);
     out.send(client.port, from, encodeClassicAnswer(ip, poster.from.port, publicPort), client.options);
     if (poster.transport === "tcp") {
       table.remove(found);
