@@ -1,4 +1,4 @@
-/** ChannelData (RFC 8656 section 12.4): channel 2, length 2, data. Over UDP there is no padding. */
+/** ChannelData (RFC 8656 section 12.4): channel 2, length 2, data. Padding to 4 is for streams only. */
 import { readU16, writeU16 } from "./bytes.ts";
 import { firstChannel, lastChannel } from "./numbers.ts";
 
@@ -19,4 +19,9 @@ export function channelDataPayload(bytes: Uint8Array): Uint8Array {
 export function writeChannelHeader(bytes: Uint8Array, channel: number, lengthBytes: number): void {
   writeU16(bytes, 0, channel);
   writeU16(bytes, 2, lengthBytes);
+}
+
+/** What follows the data over TCP and TLS, and is not counted by its length (RFC 8656 section 12.5): 0 to 3 bytes. */
+export function channelPaddingBytes(lengthBytes: number): number {
+  return -lengthBytes & 3;
 }

@@ -15,6 +15,7 @@ export * from "./message.ts";
 export * from "./numbers.ts";
 export * from "./rendezvous.ts";
 export * from "./session-packet.ts";
+export * from "./stream-frames.ts";
 export * from "./text.ts";
 export * from "./ticket.ts";
 export * from "./turn.ts";

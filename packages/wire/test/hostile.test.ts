@@ -58,6 +58,7 @@ import {
   requestedTransportOf,
   reservationTokenOf,
   responsePortOf,
+  StreamFrames,
   StunBuilder,
   StunMessage,
   securityFeatures,
@@ -176,6 +177,7 @@ test("the families of datagrams never overlap", () => {
 function readAll(bytes: Uint8Array): void {
   const before = bytes.slice();
   readStun(bytes);
+  readStream(bytes);
   datagramKind(bytes);
   if (channelDataNumber(bytes) !== undefined) channelDataPayload(bytes);
   readSealedHeader(bytes);
@@ -195,6 +197,14 @@ function readAll(bytes: Uint8Array): void {
   readAddress(new ByteReader(bytes));
   readProfile(new ByteReader(bytes));
   assert.deepEqual(bytes, before);
+}
+
+function readStream(bytes: Uint8Array): void {
+  const cutter = new StreamFrames();
+  cutter.push(bytes);
+  let next = cutter.next();
+  while (next instanceof Uint8Array) next = cutter.next();
+  assert.ok(cutter.heldBytes <= bytes.length);
 }
 
 /** Also after a fault: a caller that forgets to look must not be hurt. */
