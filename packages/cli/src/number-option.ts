@@ -31,3 +31,16 @@ export function bytesOption(text: string): number {
   if (bytes !== undefined) return bytes;
   throw new InvalidArgumentError("It is a number of bytes such as 500k, 10M or 2G.");
 }
+
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Ports, as "49152-65535". */
+export function rangeOption(text: string): PortRange {
+  const match = /^([0-9]{1,5})-([0-9]{1,5})$/.exec(text);
+  const range = { first: Number(match?.[1]), last: Number(match?.[2]) };
+  if (range.first >= 1024 && range.first < range.last && range.last <= 65_535) return range;
+  throw new InvalidArgumentError("It is a range of ports in 1024-65535, such as 50000-59999.");
+}

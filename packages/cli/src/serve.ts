@@ -8,12 +8,13 @@ import {
   type Limits,
   type RunningServer,
   serve,
+  type TurnSettings,
 } from "@fractal-punch/server";
 import { type Command, Option } from "commander";
 import { type Interruption, stoppedCode, watchInterruption } from "./interruption.ts";
 import { loopbackOption } from "./loopback-option.ts";
 import type { MetricsEndpoint } from "./metrics-endpoint.ts";
-import { bytesOption, wholeOption } from "./number-option.ts";
+import { bytesOption, type PortRange, rangeOption, wholeOption } from "./number-option.ts";
 import { dialText } from "./own-server.ts";
 import { type Log, logLine, openLog } from "./serve-log.ts";
 import { keepYoungGenerationSmall } from "./young-generation.ts";
@@ -27,6 +28,11 @@ interface ServeOptions {
   readonly access: "tickets" | "open";
   readonly classic: boolean;
   readonly classicEntries: number;
+  readonly turn: boolean;
+  readonly realm: string;
+  readonly relayPorts?: PortRange;
+  readonly relayAllow?: readonly string[];
+  readonly relayDeny?: readonly string[];
   readonly relayRate?: number;
   readonly relayTotal?: number;
   readonly metrics?: Address;
@@ -75,6 +81,14 @@ export function addServeCommand(program: Command): void {
       "metrics for Prometheus over HTTP, on a loopback address such as 127.0.0.1:9480 (default: none)",
       loopbackOption,
     )
+    .option("--no-turn", "relay for no other programs by TURN")
+    .option("--realm <text>", "what TURN's clients are told to ask with", "fractal-punch")
+    .option("--relay-ports <first-last>", "UDP ports that TURN relays through (default: 49152-65535)", rangeOption)
+    .option(
+      "--relay-allow <network...>",
+      "let TURN relay to networks that it refuses by default, for example 10.0.0.0/8",
+    )
+    .option("--relay-deny <network...>", "let TURN not relay to these networks")
     .option("--json", "JSON lines on a terminal, too")
     .addHelpText("after", examples)
     .action(runServe);
@@ -94,6 +108,7 @@ async function runServe(options: ServeOptions): Promise<void> {
     publicNames: options.public ?? [],
     access: options.access,
     classic: options.classic,
+    turn: options.turn ? turnOf(options) : null,
     limits: limitsOf(options),
     onEvent(event) {
       const line = logLine(event);
@@ -107,6 +122,15 @@ async function runServe(options: ServeOptions): Promise<void> {
   await server.close();
   log({ level: "info", event: "stopped", fields: { signal: interruption.name() }, text: "Stopped." });
   process.exitCode = stoppedCode(interruption);
+}
+
+function turnOf({ realm, relayPorts, relayAllow, relayDeny }: ServeOptions): TurnSettings {
+  return {
+    realm,
+    ...(relayPorts && { relayPorts }),
+    ...(relayAllow && { allow: relayAllow }),
+    ...(relayDeny && { deny: relayDeny }),
+  };
 }
 
 function limitsOf({ classicEntries, relayRate, relayTotal }: ServeOptions): Partial<Limits> {

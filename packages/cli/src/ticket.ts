@@ -1,11 +1,23 @@
 /** `fractal-punch ticket`: makes and revokes tickets with a server's secret, on its machine or with a copy of the secret. */
+
+import { addressFromText } from "@fractal-punch/machine";
 import { PunchError } from "@fractal-punch/peer";
-import { defaultStateFolder, mintClientTicket, mintHostTicket, readSecret, revokeTicket } from "@fractal-punch/server";
+import {
+  defaultPort,
+  defaultStateFolder,
+  mintClientTicket,
+  mintHostTicket,
+  mintTurnTicket,
+  readSecret,
+  readServerFile,
+  revokeTicket,
+} from "@fractal-punch/server";
 import { type Ticket, ticketFromText, ticketText } from "@fractal-punch/wire";
 import type { Command } from "commander";
 import { readTextFile } from "./invite-source.ts";
 import { lifeOption } from "./number-option.ts";
 import { Output } from "./output.ts";
+import { dialText } from "./own-server.ts";
 import { dateText } from "./quantity.ts";
 import { expiryAfter, hostLifeSeconds } from "./tickets.ts";
 
@@ -23,6 +35,7 @@ Examples:
   fractal-punch ticket alice-pc                    good for a year
   fractal-punch ticket alice-pc --ttl 30d > ticket.txt
   fractal-punch ticket client HOSTID               for login services: admits a client to one host, for a day
+  fractal-punch ticket turn bob --ttl 1h --json    for a browser's iceServers
   fractal-punch ticket revoke "$(cat ticket.txt)"  ends what it admitted, and the invites made with it, within a second
 
 The secret is read from --secret-file, FRACTAL_PUNCH_SECRET, or the server's state folder.`;
@@ -39,16 +52,25 @@ export function addTicketCommand(program: Command): void {
     .description("make a ticket with which a client may reach one host")
     .argument("<host-id>", "the 52 characters that name the host")
     .action((hostId, _, command) => makeClientTicket(hostId, command.optsWithGlobals()));
+  const turn = ticket
+    .command("turn")
+    .description("make a username and a password for TURN, for browsers and other programs")
+    .argument("<name>", "who it is for")
+    .action((name, _, command) => makeTurnTicket(name, command.optsWithGlobals()));
   const revoke = ticket
     .command("revoke")
     .description("end a ticket and all that it admitted")
     .argument("<ticket>", "the ticket, or what stands before its last colon")
     .action((text, _, command) => revokeOne(text, command.optsWithGlobals()));
-  for (const command of [ticket, client]) {
-    command.option("--ttl <time>", "when it ends: 12h, 30d, 1y (default: 1y for a host, 1d for a client)", lifeOption);
+  for (const command of [ticket, client, turn]) {
+    command.option(
+      "--ttl <time>",
+      "when it ends: 12h, 30d, 1y (default: 1y for a host, 1d for a client and for TURN)",
+      lifeOption,
+    );
     command.option("--secret-file <file>", "read the server's secret from a file");
   }
-  for (const command of [ticket, client, revoke]) {
+  for (const command of [ticket, client, turn, revoke]) {
     command.option("--state <folder>", "the server's state folder");
     command.option("--json", "one JSON object, for programs");
   }
@@ -69,6 +91,24 @@ async function makeClientTicket(hostId: string, options: TicketOptions): Promise
   const expirySeconds = expiryAfter(options.ttl ?? clientLifeSeconds);
   const ticket = mintClientTicket(await secretOf(options), hostId, expirySeconds);
   print(ticket, expirySeconds, options, "It admits a client to that host and to no other.");
+}
+
+/** What a browser's `iceServers` takes: with the server's own name, where it runs on this machine. */
+async function makeTurnTicket(name: string, options: TicketOptions): Promise<void> {
+  const expirySeconds = expiryAfter(options.ttl ?? clientLifeSeconds);
+  const { username, password } = mintTurnTicket(await secretOf(options), name, expirySeconds);
+  const server = await serverTextOf(options.state ?? defaultStateFolder());
+  const iceServers = [{ urls: [`stun:${server}`, `turn:${server}?transport=udp`], username, credential: password }];
+  const output = new Output(options.json === true);
+  output.event("turn", { iceServers, expirySeconds }, JSON.stringify(iceServers, undefined, 2));
+  output.notice(`Good until ${dateText(expirySeconds * 1000)}. It is for RTCPeerConnection's iceServers.`);
+}
+
+/** How others reach the server that runs with that folder; "SERVER" when none does. */
+async function serverTextOf(stateFolder: string): Promise<string> {
+  const file = await readServerFile(stateFolder);
+  const [bound] = file?.listening ?? [];
+  return dialText(file?.publicNames[0] ?? "SERVER", (bound && addressFromText(bound)?.port) || defaultPort);
 }
 
 function print({ username, password }: Ticket, expirySeconds: number, { json }: TicketOptions, use: string): void {

@@ -43,6 +43,19 @@ export class Deadlines<Owner> {
     deadline.dueAt = Infinity;
   }
 
+  /** Disarms one that will not be armed again: unlike what is cleared, the heap does not hold it until its time comes. */
+  drop(deadline: Deadline<Owner>): void {
+    deadline.dueAt = Infinity;
+    if (deadline.position < 0) return;
+    const last = this.#heap.pop();
+    if (last !== undefined && last !== deadline) {
+      last.position = deadline.position;
+      this.#rise(last);
+      this.#sink(last);
+    }
+    deadline.position = -1;
+  }
+
   /** The time of the earliest armed deadline; `Infinity` when there is none. */
   next(): number {
     return this.#earliest()?.dueAt ?? Infinity;

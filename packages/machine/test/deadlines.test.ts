@@ -8,7 +8,7 @@ import fc from "fast-check";
 test("deadlines behave as a plain table of times does", () => {
   const commands = [
     fc.tuple(owner(), time()).map(([at, dueAt]) => new SetCommand(at, dueAt)),
-    owner().map((at) => new ClearCommand(at)),
+    fc.tuple(owner(), fc.boolean()).map(([at, forGood]) => new ClearCommand(at, forGood)),
     time().map((now) => new PopCommand(now)),
     time().map((now) => new DrainCommand(now)),
   ];
@@ -125,9 +125,12 @@ class SetCommand implements fc.Command<Model, Table> {
 
 class ClearCommand implements fc.Command<Model, Table> {
   readonly at: number;
+  /** By `drop`. */
+  readonly forGood: boolean;
 
-  constructor(at: number) {
+  constructor(at: number, forGood: boolean) {
     this.at = at;
+    this.forGood = forGood;
   }
 
   check(): boolean {
@@ -136,7 +139,8 @@ class ClearCommand implements fc.Command<Model, Table> {
 
   run(model: Model, real: Table): void {
     model.times.delete(this.at);
-    real.deadlines.clear(real.of(this.at));
+    if (this.forGood) real.deadlines.drop(real.of(this.at));
+    else real.deadlines.clear(real.of(this.at));
     assertSame(model, real);
   }
 

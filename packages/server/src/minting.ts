@@ -1,7 +1,7 @@
 /** Making tickets (docs/protocol.md section 3). */
 import { nodePrimitives } from "@fractal-punch/udp/primitives";
 import { clientUsername, hostUsername, type Ticket, ticketPassword, ticketScope } from "@fractal-punch/wire";
-import { openName, openSecret } from "./core/index.ts";
+import { mintedPassword, openName, openSecret } from "./core/index.ts";
 import { ServerError } from "./server-error.ts";
 
 /** A ticket for hosts. `name`: 1 to 32 of a-z, 0-9 and "-". `expirySeconds`: since 1970. Throws OPTION. */
@@ -21,6 +21,20 @@ export function mintClientTicket(secret: string, hostId: string, expirySeconds: 
 /** The host ticket that every server with open access takes. */
 export function mintOpenTicket(expirySeconds: number): Ticket {
   return mintHostTicket(openSecret, openName, expirySeconds);
+}
+
+/**
+ * A username and password for TURN: `<expiry>:<name>`, and what login services make for coturn's `use-auth-secret`. Throws
+ * OPTION.
+ */
+export function mintTurnTicket(secret: string, name: string, expirySeconds: number): Ticket {
+  const username = `${expirySeconds}:${name}`;
+  if (!/^[!-~]{1,64}$/.test(name) || ticketScope(username) !== undefined)
+    throw new ServerError(
+      "OPTION",
+      `A TURN user cannot be named "${name}": use 1 to 64 printable characters of ASCII.`,
+    );
+  return { username, password: mintedPassword(nodePrimitives, secret, username) };
 }
 
 function signed(secret: string, username: string): Ticket {

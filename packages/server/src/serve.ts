@@ -14,9 +14,11 @@ import {
 } from "./core/index.ts";
 import { defaultPort, defaultSecondPort, isNeeded, isWithoutIp6, listenPorts, portError } from "./listen-ports.ts";
 import { findPublicNames, isGuess, named, type PublicNames, taught } from "./public-names.ts";
+import { ownAddresses, relayAddresses } from "./relay-addresses.ts";
 import { type Revocation, RevocationReader } from "./revocation-file.ts";
 import { writeServerFile } from "./server-file.ts";
 import { openStateFolder } from "./state-folder.ts";
+import { type TurnSettings, turnOptions } from "./turn-options.ts";
 
 export interface ServeOptions {
   /** Made where it is missing; `defaultStateFolder()` is where people expect it. */
@@ -31,6 +33,8 @@ export interface ServeOptions {
   readonly access?: Access;
   /** Serve the classic protocols as well, over UDP and TCP; yes when absent. */
   readonly classic?: boolean;
+  /** TURN, which is served when this is absent; `null` for none. */
+  readonly turn?: TurnSettings | null;
   readonly limits?: Partial<Limits>;
   readonly onEvent: (event: ServeEvent) => void;
 }
@@ -64,6 +68,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     access: options.access ?? "tickets",
     ports,
     classic: options.classic ?? true,
+    ...(options.turn !== null && { turn: turnOptions(options.turn ?? {}) }),
     ...(options.limits && { limits: options.limits }),
   });
   const running = new RunningServer(machine, folder.path, onEvent);
@@ -92,6 +97,7 @@ export class RunningServer {
   #fault: Error | undefined;
   #publicNames: PublicNames = named([], "interface");
   #writing: Promise<void> = Promise.resolve();
+  #telling: Promise<void> = Promise.resolve();
 
   constructor(machine: Server, stateFolder: string, onEvent: (event: ServeEvent) => void) {
     this.#machine = machine;
@@ -142,6 +148,7 @@ export class RunningServer {
     // A host may have dialled in the meantime.
     if (!isGuess(found) || this.#publicNames.source !== "dialled") this.#learn(found);
     await this.#writing;
+    await this.#telling;
   }
 
   /** Resolves when all sockets and files are closed. */
@@ -172,10 +179,16 @@ export class RunningServer {
     return port.transport === "tcp" ? this.#listeningTcp : this.#listening;
   }
 
+  async #tellRelayAddresses({ names }: PublicNames): Promise<void> {
+    const addresses = await relayAddresses(names);
+    this.#driver.command({ type: "relay-addresses", addresses, own: ownAddresses() });
+  }
+
   #learn(publicNames: PublicNames): void {
     if (publicNames === this.#publicNames) return;
     this.#publicNames = publicNames;
     this.#onEvent({ type: "public-names", ...publicNames });
+    this.#telling = this.#telling.then(() => this.#tellRelayAddresses(publicNames));
     const content = { publicNames: publicNames.names, listening: this.#listening.map(addressText) };
     this.#writing = this.#writing
       .then(() => writeServerFile(this.#stateFolder, content))

@@ -14,7 +14,13 @@ import {
   randomBytes,
   type SendOptions,
 } from "@fractal-punch/machine";
-import { type ListenPort, Server, type ServerEvent, type ServerOptions } from "@fractal-punch/server/core";
+import {
+  type ListenPort,
+  Server,
+  type ServerCommand,
+  type ServerEvent,
+  type ServerOptions,
+} from "@fractal-punch/server/core";
 import { nodePrimitives } from "@fractal-punch/udp/primitives";
 import { errorCodeOf, StunMessage } from "@fractal-punch/wire";
 
@@ -38,6 +44,11 @@ export interface Sent {
   readonly options?: SendOptions;
 }
 
+export interface TestDriver {
+  open(port: number, request: PortRequest): DriverCommand;
+  close(port: number): void;
+}
+
 export class TestServer {
   now = 1000;
   readonly random: Random = seededRandom(1);
@@ -47,6 +58,8 @@ export class TestServer {
   closed: string[] = [];
   /** The ports that it wanted to open. */
   opened: PortRequest[] = [];
+  /** What the driver does when the server opens a port, or closes one, while it runs. */
+  driver: TestDriver | undefined;
   readonly #ports: readonly ListenPort[];
   readonly #out = new Recorder<ServerEvent>();
 
@@ -104,8 +117,8 @@ export class TestServer {
     }
   }
 
-  /** News of the driver. */
-  tell(news: DriverCommand): void {
+  /** News of the driver, or what the program around the server wants. */
+  tell(news: DriverCommand | ServerCommand): void {
     this.server.command(this.now, news, this.#out);
     assert.deepEqual(this.#take(), []);
   }
@@ -156,7 +169,10 @@ export class TestServer {
 
   #take(): Sent[] {
     const sent: Sent[] = [];
+    const news: DriverCommand[] = [];
     for (const effect of this.#out.take()) {
+      if (effect.type === "open-port" && this.driver) news.push(this.driver.open(effect.port, effect.request));
+      if (effect.type === "close-port") this.driver?.close(effect.port);
       if (effect.type === "send") {
         const { type: _, ...datagram } = effect;
         sent.push(datagram);
@@ -164,6 +180,10 @@ export class TestServer {
       if (effect.type === "open-port") this.opened.push(effect.request);
       if (effect.type === "close-stream") this.closed.push(addressText(effect.to));
       if (effect.type === "emit") this.events.push(effect.event);
+    }
+    for (const one of news) {
+      this.server.command(this.now, one, this.#out);
+      sent.push(...this.#take());
     }
     return sent;
   }

@@ -54,11 +54,11 @@ export function u64Of(message: StunMessage, type: number): number | undefined {
   return value && readU64(value, 0);
 }
 
-/** A number in the range of session channels. */
-export function channelOf(message: StunMessage): number | undefined {
+/** A number in the range of channels, up to `last`. */
+export function channelOf(message: StunMessage, last: number = lastChannel): number | undefined {
   const value = message.fixed(Attribute.channelNumber, 4);
   const number = value ? readU16(value, 0) : 0;
-  return number >= firstChannel && number <= lastChannel ? number : undefined;
+  return number >= firstChannel && number <= last ? number : undefined;
 }
 
 export function errorCodeOf(message: StunMessage): number | undefined {

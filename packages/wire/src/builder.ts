@@ -47,6 +47,13 @@ export class StunBuilder {
     return this.attribute(type, asciiBytes(value));
   }
 
+  /** Numbers of two bytes one behind the other, as UNKNOWN-ATTRIBUTES has them. */
+  u16s(type: number, values: readonly number[]): this {
+    const at = this.#room(type, 2 * values.length);
+    for (const [index, value] of values.entries()) writeU16(this.#arena, at + 2 * index, value);
+    return this;
+  }
+
   u32(type: number, value: number): this {
     const at = this.#room(type, 4);
     writeU32(this.#arena, at, value);

@@ -4,10 +4,10 @@ import { firstChannel, lastChannel } from "./numbers.ts";
 
 export const channelHeaderBytes = 4;
 
-/** The channel's number; `undefined` when it is none of ours, or the length says more than there is. */
-export function channelDataNumber(bytes: Uint8Array): number | undefined {
+/** The channel's number; `undefined` when it is none up to `last`, or the length says more than there is. */
+export function channelDataNumber(bytes: Uint8Array, last: number = lastChannel): number | undefined {
   const channel = readU16(bytes, 0);
-  if (bytes.length < channelHeaderBytes || channel < firstChannel || channel > lastChannel) return undefined;
+  if (bytes.length < channelHeaderBytes || channel < firstChannel || channel > last) return undefined;
   return readU16(bytes, 2) + channelHeaderBytes > bytes.length ? undefined : channel;
 }
 

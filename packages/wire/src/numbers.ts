@@ -106,3 +106,5 @@ export type ErrorCode = (typeof ErrorCode)[keyof typeof ErrorCode];
 /** Channels of sessions and of TURN: RFC 8656 section 12 allows 0x4000-0x4FFF. */
 export const firstChannel = 0x4000;
 export const lastChannel = 0x4fff;
+/** What TURN clients of RFC 5766 take as well, coturn's among them. */
+export const lastTurnChannel = 0x7fff;

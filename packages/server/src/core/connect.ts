@@ -30,6 +30,7 @@ export function handleConnect(state: ServerState, question: Question): Outcome {
   if (ticket.kind !== "client") return refused(ErrorCode.ticketScope, key);
   const request = decodeConnect(message);
   if (request === undefined) return refused(ErrorCode.badRequest, key);
+  if (question.tuple?.allocation !== undefined) return refused(ErrorCode.allocationMismatch, key);
   const { approach, nonce } = request;
   if (approach !== undefined && message.bytes.length < connectedBytes) return "answer-too-large";
   const epochMs = state.clock.epochMs(now);

@@ -4,7 +4,20 @@ import type { ClassicCounts } from "./classic-counters.ts";
 import type { Drop, Outcome } from "./outcome.ts";
 import type { StreamWord } from "./streams.ts";
 
-export type ServedWord = "binding" | "register" | "connect" | "report" | "channel-data";
+export type ServedWord =
+  | "binding"
+  | "register"
+  | "connect"
+  | "report"
+  | "channel-data"
+  | "allocate"
+  | "refresh"
+  | "create-permission"
+  | "channel-bind"
+  /** Send indications. */
+  | "send"
+  /** What peers sent to relayed addresses. */
+  | "from-peer";
 export type ReportWord = `${VerdictReport["path"]}/${VerdictReport["reason"]}`;
 
 /** A count for each word that has occurred. */
@@ -32,6 +45,8 @@ export class Counters {
   /** Refusals by code. */
   readonly refused: Tally<ErrorCode> = new Tally();
   readonly reports: Tally<ReportWord> = new Tally();
+  /** TURN's refusals to who is not known, which are larger than what they answer. */
+  readonly challenges: { questionBytes: number; answerBytes: number } = { questionBytes: 0, answerBytes: 0 };
   /** Everything that came by the classic protocols. */
   readonly classic: ClassicCounts = new Tally();
   /** TCP connections: those taken, and what was wrong with others. */
@@ -39,6 +54,12 @@ export class Counters {
   relayedBytes: number = 0;
   /** Hints that a channel is not known. */
   hints: number = 0;
+
+  /** As `outcome`, of a datagram that was to be relayed. */
+  relayed(word: ServedWord, outcome: Outcome, bytes: Uint8Array): void {
+    this.outcome(word, outcome);
+    if (outcome === "served") this.relayedBytes += bytes.length;
+  }
 
   outcome(word: ServedWord, outcome: Outcome): void {
     if (outcome === "served") this.served.add(word);

@@ -11,3 +11,5 @@ export { revocationHash } from "./revocations.ts";
 export { Server, type ServerCommand, type Sizes } from "./server.ts";
 export type { Access, ServerOptions } from "./state.ts";
 export { openName, openSecret } from "./tickets.ts";
+export { mintedPassword } from "./turn/credentials.ts";
+export type { TurnOptions } from "./turn/turn-state.ts";

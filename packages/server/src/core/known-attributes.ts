@@ -33,6 +33,29 @@ const rendezvous: ReadonlySet<number> = new Set([
   Attribute.verdict,
 ]);
 
+const turn: ReadonlySet<number> = new Set([
+  ...stun,
+  Attribute.channelNumber,
+  Attribute.lifetime,
+  Attribute.xorPeerAddress,
+  Attribute.data,
+  Attribute.requestedAddressFamily,
+  Attribute.evenPort,
+  Attribute.requestedTransport,
+  Attribute.passwordAlgorithm,
+  Attribute.userhash,
+  Attribute.reservationToken,
+]);
+
+const turnMethods: ReadonlySet<number> = new Set([
+  Method.allocate,
+  Method.refresh,
+  Method.send,
+  Method.createPermission,
+  Method.channelBind,
+]);
+
 export function knownAttributes(method: number): ReadonlySet<number> {
+  if (turnMethods.has(method)) return turn;
   return method === Method.binding ? binding : rendezvous;
 }

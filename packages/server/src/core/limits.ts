@@ -30,6 +30,12 @@ export interface Limits {
   readonly classicQueue: number;
   /** Those of one address among them. */
   readonly classicQueuePerAddress: number;
+  /** TURN allocations; each takes a socket, or two. */
+  readonly allocations: number;
+  /** Of one username. */
+  readonly allocationsPerUser: number;
+  /** Addresses that one allocation lets in. */
+  readonly permissionsPerAllocation: number;
   /** TCP connections. */
   readonly streams: number;
   readonly streamsPerAddress: number;
@@ -49,6 +55,8 @@ export interface Limits {
   readonly classicLifeMs: number;
   /** From the last time that a VM of the first generation asked: it may do so only once. */
   readonly classicVmLifeMs: number;
+  /** The longest LIFETIME of an allocation. */
+  readonly allocationLifeMs: number;
   /** What a TCP connection may take until its first request is whole. */
   readonly streamRequestMs: number;
 
@@ -104,6 +112,9 @@ export const defaultLimits: Limits = {
   classicEntriesPerAddress: 16,
   classicQueue: 64,
   classicQueuePerAddress: 4,
+  allocations: 16_384,
+  allocationsPerUser: 256,
+  permissionsPerAllocation: 256,
   streams: 8_192,
   streamsPerAddress: 64,
 
@@ -116,6 +127,7 @@ export const defaultLimits: Limits = {
   timeWindowMs: 30_000,
   classicLifeMs: 30_000,
   classicVmLifeMs: 600_000,
+  allocationLifeMs: 3_600_000,
   streamRequestMs: 10_000,
 
   bindingRate: { perSecond: 200, burst: 1_000 },

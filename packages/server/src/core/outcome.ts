@@ -24,6 +24,9 @@ export type Drop =
   | "malformed"
   | "bad-integrity"
   | "no-channel"
+  | "no-permission"
+  | "no-allocation"
+  | "unknown-attribute"
   | "no-credit";
 
 export type Outcome = "served" | Drop | Refused;

@@ -1,14 +1,6 @@
 /** One STUN message in hand, and the two ways to answer it: every answer but a Binding's leaves through this file. */
 import type { Address, Outbox, PortId, SendOptions } from "@fractal-punch/machine";
-import {
-  Attribute,
-  ErrorCode,
-  encodeRefusal,
-  MessageClass,
-  Method,
-  type StunMessage,
-  writeU16,
-} from "@fractal-punch/wire";
+import { Attribute, ErrorCode, encodeRefusal, MessageClass, Method, type StunMessage } from "@fractal-punch/wire";
 import type { ServerEvent } from "./events.ts";
 import type { Outcome, Refused } from "./outcome.ts";
 import type { ServerState } from "./state.ts";
@@ -96,9 +88,7 @@ export function unknownAttributeBytes(
   message: StunMessage,
   unknown: readonly number[],
 ): Uint8Array {
-  const types = new Uint8Array(2 * unknown.length);
-  for (const [index, type] of unknown.entries()) writeU16(types, 2 * index, type);
   const code = ErrorCode.unknownAttribute;
   state.builder.begin(MessageClass.error, message.method, message.transactionId).error(code, reasons[code]);
-  return state.builder.attribute(Attribute.unknownAttributes, types).fingerprint().bytes();
+  return state.builder.u16s(Attribute.unknownAttributes, unknown).fingerprint().bytes();
 }

@@ -26,11 +26,18 @@ import { handleReport } from "./report.ts";
 import { createState, type ServerOptions, type ServerState } from "./state.ts";
 import type { Timed } from "./timed.ts";
 import type { Tuple } from "./tuples.ts";
+import { relayFailed, relayOpened } from "./turn/allocate.ts";
+import { endAllocation } from "./turn/end-allocation.ts";
+import { relayForTurn } from "./turn/relaying.ts";
+import { handleSend, handleTurn } from "./turn/turn.ts";
+import type { TurnState } from "./turn/turn-state.ts";
 
 export type ServerCommand =
   /** Opens the ports. */
   | { readonly type: "start" }
   /** `usernameHash` as `revocationHash` makes it; `expirySeconds` since 1970, from when on it need not be remembered. */
+  /** What TURN's relayed addresses are made of, one of each family, and all addresses at which this machine is reached. */
+  | { readonly type: "relay-addresses"; readonly addresses: readonly Address[]; readonly own: readonly Address[] }
   | { readonly type: "revoke"; readonly usernameHash: string; readonly expirySeconds: number };
 
 /** How many entries each table has. */
@@ -47,6 +54,7 @@ export interface Sizes {
   readonly streams: number;
   /** Classic requests that wait. */
   readonly classic: number;
+  readonly allocations: number;
   /** All tables of token buckets together. */
   readonly buckets: number;
 }
@@ -58,6 +66,13 @@ const ticketsOwn: ReadonlySet<ErrorCode | Drop | "served"> = new Set([
   "answer-too-large",
   ErrorCode.limitReached,
   ErrorCode.serverFull,
+]);
+
+const turnWords: ReadonlyMap<number, ServedWord> = new Map([
+  [Method.allocate, "allocate"],
+  [Method.refresh, "refresh"],
+  [Method.createPermission, "create-permission"],
+  [Method.channelBind, "channel-bind"],
 ]);
 
 export class Server implements Machine<ServerCommand, ServerEvent> {
@@ -74,7 +89,7 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
 
   get sizes(): Sizes {
     const { registrations, introductions, channels, tuples, tickets, revocations, quotas } = this.#state;
-    const { streams, classic, buckets } = this.#state;
+    const { streams, classic, turn, buckets } = this.#state;
     return {
       registrations: registrations.size,
       introductions: introductions.size,
@@ -85,6 +100,7 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
       accounts: quotas.size,
       streams: streams.size,
       classic: classic?.size ?? 0,
+      allocations: turn?.allocations.size ?? 0,
       buckets: Object.values(buckets).reduce((size, table) => size + table.size, 0),
     };
   }
@@ -97,12 +113,13 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
     info: DatagramInfo,
     out: Outbox<ServerEvent>,
   ): void {
-    const { counters, tuples, ports, classic } = this.#state;
+    const { counters, tuples, ports, classic, turn } = this.#state;
     if (ports.isTcp(port)) return this.#receiveStream(now, port, from, bytes, out);
-    if (bytes.length > maxPayloadBytes) return counters.dropped.add("too-large");
+    const tuple = tuples.find(port, from);
+    if (turn !== undefined && relayForTurn({ state: this.#state, turn, now, out }, port, from, tuple, bytes)) return;
+    if (bytes.length > maxPayloadBytes && tuple?.allocation === undefined) return counters.dropped.add("too-large");
     if (from.port === 0) return counters.dropped.add("bad-source");
     if (classic?.receive(now, port, from, bytes, localOf(info), out) === true) return;
-    const tuple = tuples.find(port, from);
     switch (datagramKind(bytes)) {
       case "channel-data":
         return this.#relay(now, port, from, tuple, bytes, out);
@@ -122,21 +139,27 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
   }
 
   command(now: number, command: ServerCommand | DriverCommand, out: Outbox<ServerEvent>): void {
-    const { ports, clock, streams, classic } = this.#state;
+    const { ports, clock, streams, classic, turn } = this.#state;
     switch (command.type) {
       case "start":
         return ports.open(out);
       case "clock":
         return clock.set(now, command.epochMs);
       case "port-opened":
+        if (turn && relayOpened(this.#state, turn, now, command.port, command.local, out)) return;
         return ports.opened(command.port, command.local, out);
       case "port-failed":
+        if (turn && relayFailed(this.#state, turn, now, command.port, command.code, out)) return;
         return ports.failed(command.port, command.code, out);
       case "stream-opened":
         return streams.opened(now, command.port, command.from, out);
       case "stream-ended":
         streams.ended(command.port, command.from);
         return classic?.streamEnded(command.port, command.from);
+      case "relay-addresses":
+        if (turn === undefined) return;
+        turn.relayAddresses = command.addresses;
+        return turn.policy.learnOwn([...command.addresses, ...command.own]);
       case "revoke":
         return this.#revoke(now, command.usernameHash, command.expirySeconds, out);
       default:
@@ -174,13 +197,12 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
   ): void {
     const { channels, counters } = this.#state;
     const outcome = channels.forward(now, tuple, bytes, out);
-    counters.outcome("channel-data", outcome);
-    if (outcome === "served") counters.relayedBytes += bytes.length;
+    counters.relayed("channel-data", outcome, bytes);
     if (outcome === "no-channel") hintNoChannel(this.#state, now, port, from, bytes, tuple?.options, out);
   }
 
   #ask(bytes: Uint8Array, question: Question): void {
-    const { counters } = this.#state;
+    const { counters, turn } = this.#state;
     const { message } = question;
     const fault = message.load(bytes);
     if (fault !== undefined) return this.#drop(bytes, fault);
@@ -194,11 +216,31 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
         case Method.connect:
           return this.#guard("connect", question, handleConnect);
       }
+      const word = turnWords.get(method);
+      if (turn !== undefined && word !== undefined) return this.#guardTurn(word, turn, question);
     }
     if (messageClass === MessageClass.indication && method === Method.report) {
       return this.#guard("report", question, handleReport);
     }
+    if (turn !== undefined && messageClass === MessageClass.indication && method === Method.send)
+      return handleSend(this.#state, turn, question, this.#unknown(question));
     counters.dropped.add("no-question");
+  }
+
+  #guardTurn(word: ServedWord, turn: TurnState, question: Question): void {
+    const { counters } = this.#state;
+    const shut = this.#shut(question);
+    if (shut !== undefined) return counters.dropped.add(shut);
+    const outcome = handleTurn(this.#state, turn, question, this.#unknown(question));
+    if (outcome !== undefined) counters.outcome(word, outcome);
+  }
+
+  /** Why the door is shut: on the wrong port, or for a prefix that has proven nothing too often. */
+  #shut({ now, from, port, tuple }: Question): "wrong-port" | "prefix-rate" | undefined {
+    const { buckets, ports } = this.#state;
+    if (!ports.isMain(port)) return "wrong-port";
+    const trusted = tuple !== undefined && tuple.trust > 0;
+    return trusted || buckets.unauthenticated.admitsSome(now, from) ? undefined : "prefix-rate";
   }
 
   /**
@@ -207,11 +249,11 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
    */
   #guard(word: ServedWord, question: Question, handle: (state: ServerState, question: Question) => Outcome): void {
     const state = this.#state;
-    const { now, from, port, tuple, message } = question;
-    const { counters, buckets, ports } = state;
-    if (!ports.isMain(port)) return counters.dropped.add("wrong-port");
+    const { now, from, tuple, message } = question;
+    const { counters, buckets } = state;
+    const shut = this.#shut(question);
+    if (shut !== undefined) return counters.dropped.add(shut);
     const trusted = tuple !== undefined && tuple.trust > 0;
-    if (!trusted && !buckets.unauthenticated.admitsSome(now, from)) return counters.dropped.add("prefix-rate");
     const unknown = this.#unknown(question);
     const outcome = unknown.length > 0 ? { code: ErrorCode.unknownAttribute, unknown } : handle(state, question);
     const isRefusal = typeof outcome === "object";
@@ -236,6 +278,9 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
         return state.channels.wake(now, owner);
       case "account":
         return state.quotas.wake(now, owner);
+      case "allocation":
+        if (state.turn !== undefined) endAllocation(state, state.turn, owner, out);
+        return;
       default:
         unreachable(owner);
     }
@@ -243,13 +288,16 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
 
   /** Ends all that the ticket, and those derived from it, admitted. Looks at everything there is: revoking is rare. */
   #revoke(now: number, usernameHash: string, expirySeconds: number, out: Outbox<ServerEvent>): void {
-    const { revocations, clock, tickets, registrations, channels } = this.#state;
+    const { revocations, clock, tickets, registrations, channels, turn } = this.#state;
     if (!revocations.add(usernameHash, expirySeconds * 1000, clock.epochMs(now)))
       out.emit({ type: "revocations-full" });
     for (const registration of registrations.all()) {
       if (tickets.isRevoked(registration.ticket)) endRegistration(this.#state, registration, "revoked", out);
     }
     channels.endIf((pair) => tickets.isRevoked(pair.ticket));
+    if (turn === undefined) return;
+    for (const allocation of turn.allocations.all())
+      if (turn.credentials.isRevoked(allocation.user)) endAllocation(this.#state, turn, allocation, out);
   }
 }
 

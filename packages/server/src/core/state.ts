@@ -19,6 +19,7 @@ import { Streams } from "./streams.ts";
 import { Tickets } from "./tickets.ts";
 import type { Timed } from "./timed.ts";
 import { Tuples } from "./tuples.ts";
+import { createTurnState, type TurnOptions, type TurnState } from "./turn/turn-state.ts";
 
 /** `open`: tickets that anybody can mint are taken too, from proven addresses (docs/protocol.md section 3). */
 export type Access = "tickets" | "open";
@@ -33,6 +34,8 @@ export interface ServerOptions {
   readonly ports: readonly ListenPort[];
   /** Serves the classic protocols, by TCP too: at the number of each main port of IPv4. */
   readonly classic: boolean;
+  /** Without it the server knows no TURN. */
+  readonly turn?: TurnOptions;
   /** Those that differ from `defaultLimits`. */
   readonly limits?: Partial<Limits>;
 }
@@ -89,6 +92,7 @@ export interface ServerState {
   readonly streams: Streams;
   /** Absent when switched off. */
   readonly classic: Classic | undefined;
+  readonly turn: TurnState | undefined;
   readonly buckets: StateBuckets;
 }
 
@@ -105,6 +109,7 @@ export function createState(options: ServerOptions): ServerState {
   const ports = new Ports(options.ports, options.classic);
   const counters = new Counters();
   const buckets = createBuckets(limits);
+  const shared = { primitives, secret: options.secret, limits, clock, deadlines, revocations, tuples };
   const streams = new Streams(limits, counters.streams, buckets.streams);
   const serverSecretKey = primitives.hmacSha256(secret, asciiBytes("fractal-punch server key"));
   return {
@@ -129,6 +134,7 @@ export function createState(options: ServerOptions): ServerState {
     introductions: new Introductions(limits, deadlines),
     streams,
     classic: options.classic ? new Classic(ports, limits, counters.classic, streams, buckets) : undefined,
+    turn: options.turn && createTurnState(options.turn, shared),
     buckets,
   };
 }

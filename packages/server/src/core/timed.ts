@@ -2,6 +2,7 @@ import type { Pair } from "./channels.ts";
 import type { Introduction } from "./introductions.ts";
 import type { Account } from "./quotas.ts";
 import type { Registration } from "./registrations.ts";
+import type { Allocation } from "./turn/allocation.ts";
 
 /** Whatever has a deadline in the server's one heap. */
-export type Timed = Registration | Introduction | Pair | Account;
+export type Timed = Registration | Introduction | Pair | Account | Allocation;

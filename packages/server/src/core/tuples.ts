@@ -1,6 +1,7 @@
 /** The 5-tuples that the server knows: those with a registration or a channel on them. */
 import { type Address, type AddressKey, addressKey, type PortId, type SendOptions } from "@fractal-punch/machine";
 import type { Channel } from "./channels.ts";
+import type { Allocation } from "./turn/allocation.ts";
 
 export class Tuple {
   readonly port: PortId;
@@ -9,7 +10,9 @@ export class Tuple {
   readonly options: SendOptions | undefined;
   /** By number; made with the first channel, since most hosts are idle. */
   channels: Map<number, Channel> | undefined;
-  /** How many registrations and proven channels are on it. With one, it passes before the prefix buckets. */
+  /** TURN's. A 5-tuple has an allocation, or registrations and channels of sessions, and never both. */
+  allocation: Allocation | undefined;
+  /** How many registrations, allocations and proven channels are on it. With one, it passes before the prefix buckets. */
   trust: number = 0;
 
   constructor(port: PortId, address: Address, options: SendOptions | undefined) {

@@ -1,0 +1,169 @@
+/** Allocate (RFC 8656 section 7.2): a client asks for a relayed address, or for one of each family. */
+import { type Address, type Outbox, type PortId, withPort } from "@fractal-punch/machine";
+import {
+  Attribute,
+  additionalFamilyOf,
+  asciiText,
+  beginAllocated,
+  ErrorCode,
+  evenPortOf,
+  lifetimeOf,
+  requestedFamilyOf,
+  requestedTransportOf,
+  StunMessage,
+  Transport,
+} from "@fractal-punch/wire";
+import type { ServerEvent } from "../events.ts";
+import { type Question, reasonOf } from "../question.ts";
+import type { ServerState } from "../state.ts";
+import { Allocation } from "./allocation.ts";
+import { refuseAsker, sendProtected } from "./answers.ts";
+import type { Asker } from "./asker.ts";
+import { Opening, type Wanted } from "./openings.ts";
+import type { TurnState } from "./turn-state.ts";
+
+/** RFC 8656 section 3.2; nobody gets less. */
+const defaultLifetimeSeconds = 600;
+
+/** A code is a refusal. "later": the answer follows when the ports are open. */
+export function allocate(
+  state: ServerState,
+  turn: TurnState,
+  question: Question,
+  asker: Asker,
+): ErrorCode | "served" | "later" {
+  const { message, tuple, port, from, options, out } = question;
+  const transactionId = asciiText(message.transactionId);
+  if (tuple !== undefined && turn.openings.has(tuple)) return "later";
+  if (tuple?.allocation?.transactionId === transactionId) {
+    sendAllocated(state, question, asker, tuple.allocation);
+    return "served";
+  }
+  if (tuple !== undefined) return ErrorCode.allocationMismatch;
+  const wanted = wantedOf(message);
+  if (typeof wanted === "number") return wanted;
+  const { username, expiresAtMs } = asker.user;
+  const { allocations, openings } = turn;
+  if (allocations.countOf(username) >= state.limits.allocationsPerUser) return ErrorCode.limitReached;
+  if (allocations.size + openings.size >= state.limits.allocations) return ErrorCode.serverFull;
+  const account = state.quotas.open(username, expiresAtMs);
+  if (account === "full") return ErrorCode.serverFull;
+  const opened = state.tuples.open(port, from, options);
+  const allocation = new Allocation(opened, asker.user, transactionId, account, state.deadlines);
+  const opening = new Opening(allocation, asker, owned(question), lifetimeMs(state, message), wanted);
+  proceed(state, turn, question.now, opening, out);
+  return "later";
+}
+
+/** A port of the opening is open; false when the port is none of TURN's. */
+export function relayOpened(
+  state: ServerState,
+  turn: TurnState,
+  now: number,
+  port: PortId,
+  local: Address,
+  out: Outbox<ServerEvent>,
+): boolean {
+  const opening = turn.openings.take(port);
+  if (opening === undefined) return false;
+  const relayed = turn.relayAddresses.find(({ family }) => family === local.family);
+  if (relayed !== undefined) opening.relays.push({ port, address: withPort(relayed, local.port) });
+  opening.wanted.shift();
+  proceed(state, turn, now, opening, out);
+  return true;
+}
+
+export function relayFailed(
+  state: ServerState,
+  turn: TurnState,
+  now: number,
+  port: PortId,
+  code: string,
+  out: Outbox<ServerEvent>,
+): boolean {
+  const opening = turn.openings.take(port);
+  if (opening === undefined) return false;
+  if (code !== "EADDRINUSE" && code !== "EACCES") withoutFamily(opening);
+  proceed(state, turn, now, opening, out);
+  return true;
+}
+
+/** Opens what is still wanted, or answers. */
+function proceed(state: ServerState, turn: TurnState, now: number, opening: Opening, out: Outbox<ServerEvent>): void {
+  for (let wanted = opening.wanted[0]; wanted !== undefined; wanted = opening.wanted[0]) {
+    const { family } = wanted;
+    const isPossible = turn.relayAddresses.some((address) => address.family === family);
+    if (isPossible && turn.openings.tryNext(opening, state.random, out)) return;
+    withoutFamily(opening, isPossible ? ErrorCode.serverFull : ErrorCode.addressFamilyNotSupported);
+  }
+  const { allocation, asker, relays, refusedFamily } = opening;
+  const question = { ...opening.question, now, out };
+  turn.openings.end(opening);
+  if (relays.length > 0) {
+    turn.allocations.add(allocation, relays, now + opening.lifetimeMs);
+    state.counters.outcome("allocate", "served");
+    return sendAllocated(state, question, asker, allocation, refusedFamily);
+  }
+  if (allocation.account !== undefined) state.quotas.close(allocation.account);
+  state.tuples.release(allocation.tuple);
+  const code = refusedFamily?.code ?? ErrorCode.serverFull;
+  state.counters.outcome("allocate", { code });
+  refuseAsker(state, question, asker, code);
+}
+
+function withoutFamily(opening: Opening, code: ErrorCode = ErrorCode.addressFamilyNotSupported): void {
+  const wanted = opening.wanted.shift();
+  if (wanted !== undefined) opening.refusedFamily = { family: wanted.family, code };
+}
+
+function sendAllocated(
+  state: ServerState,
+  question: Question,
+  asker: Asker,
+  allocation: Allocation,
+  refused?: Opening["refusedFamily"],
+): void {
+  const { message, from, now } = question;
+  const allocated = {
+    relayed: allocation.relays.map(({ address }) => address),
+    mapped: from,
+    lifetimeSeconds: Math.round((allocation.endsAt - now) / 1000),
+    ...(refused && { refusedFamily: { ...refused, reason: reasonOf(refused.code) } }),
+  };
+  sendProtected(state, beginAllocated(state.builder, message.transactionId, allocated), question, asker);
+}
+
+/** The relayed addresses that are asked for, or the code of the RFC's refusal. */
+function wantedOf(message: StunMessage): Wanted[] | ErrorCode {
+  const transport = requestedTransportOf(message);
+  if (transport === undefined) return ErrorCode.badRequest;
+  if (transport !== Transport.udp) return ErrorCode.unsupportedTransport;
+  const family = requestedFamilyOf(message);
+  const additional = additionalFamilyOf(message);
+  const even = evenPortOf(message);
+  const hasFamily = message.has(Attribute.requestedAddressFamily);
+  const hasAdditional = message.has(Attribute.additionalAddressFamily);
+  const hasToken = message.has(Attribute.reservationToken);
+  if (hasToken && (hasFamily || hasAdditional || message.has(Attribute.evenPort))) return ErrorCode.badRequest;
+  if (hasFamily && hasAdditional) return ErrorCode.badRequest;
+  if (hasAdditional && (additional !== 6 || even === "pair")) return ErrorCode.badRequest;
+  if ((hasFamily && family === undefined) || (message.has(Attribute.evenPort) && even === undefined))
+    return ErrorCode.badRequest;
+  if (family === "unsupported") return ErrorCode.addressFamilyNotSupported;
+  // A port cannot be kept for somebody here: RFC 8656 section 7.2 has this code for it.
+  if (hasToken || even === "pair") return ErrorCode.serverFull;
+  const first = { family: family ?? 4, even: even !== undefined } as const;
+  return hasAdditional ? [first, { family: 6, even: false }] : [first];
+}
+
+function lifetimeMs({ limits }: ServerState, message: StunMessage): number {
+  const seconds = Math.max(lifetimeOf(message) ?? 0, defaultLifetimeSeconds);
+  return Math.min(seconds * 1000, limits.allocationLifeMs);
+}
+
+/** As `question`, with bytes of its own. */
+function owned(question: Question): Question {
+  const message = new StunMessage();
+  message.load(question.message.bytes.slice());
+  return { ...question, message };
+}

@@ -1,0 +1,126 @@
+/** One TURN allocation (RFC 8656 section 3.2): a client's 5-tuple, its relayed addresses, and whom they let in. */
+import {
+  type Address,
+  type AddressKey,
+  addressKey,
+  type Deadline,
+  type Deadlines,
+  type PortId,
+  prefixKey,
+} from "@fractal-punch/machine";
+import type { Account } from "../quotas.ts";
+import type { Timed } from "../timed.ts";
+import type { Tuple } from "../tuples.ts";
+import type { TurnUser } from "./credentials.ts";
+
+/** One relayed transport address. */
+export interface Relay {
+  readonly port: PortId;
+  /** As clients and peers know it. */
+  readonly address: Address;
+}
+
+/** A number that stands for a peer (RFC 8656 section 12). */
+export interface TurnChannel {
+  readonly number: number;
+  readonly peer: Address;
+  endsAt: number;
+}
+
+const wholeAddress = { 4: 32, 6: 128 } as const;
+
+export class Allocation {
+  readonly kind = "allocation";
+  readonly tuple: Tuple;
+  readonly user: TurnUser;
+  /** The Allocate's: its repeat gets the same answer. */
+  readonly transactionId: string;
+  readonly account: Account | undefined;
+  readonly deadline: Deadline<Timed>;
+  relays: readonly Relay[] = [];
+  endsAt: number = 0;
+  ended: boolean = false;
+  /** Bytes that may still be relayed before the account is asked again. */
+  credit: number = 0;
+  /** When each permitted peer's permission ends, by IP address. Made with the first. */
+  #permissions: Map<AddressKey, number> | undefined;
+  #byNumber: Map<number, TurnChannel> | undefined;
+  #byPeer: Map<AddressKey, TurnChannel> | undefined;
+
+  constructor(
+    tuple: Tuple,
+    user: TurnUser,
+    transactionId: string,
+    account: Account | undefined,
+    deadlines: Deadlines<Timed>,
+  ) {
+    this.tuple = tuple;
+    this.user = user;
+    this.transactionId = transactionId;
+    this.account = account;
+    this.deadline = deadlines.create(this, "allocation ends");
+  }
+
+  relay(family: 4 | 6): Relay | undefined {
+    return this.relays.find(({ address }) => address.family === family);
+  }
+
+  permits(now: number, peer: Address): boolean {
+    const endsAt = this.#permissions?.get(ipKey(peer));
+    return endsAt !== undefined && endsAt > now;
+  }
+
+  /** Permits, or for longer. False when as many as may be are permitted already. */
+  permit(peer: Address, endsAt: number, now: number, maximum: number): boolean {
+    const permissions = (this.#permissions ??= new Map<AddressKey, number>());
+    const key = ipKey(peer);
+    if (!permissions.has(key) && permissions.size >= maximum)
+      for (const [old, end] of permissions) if (end <= now) permissions.delete(old);
+    if (!permissions.has(key) && permissions.size >= maximum) return false;
+    permissions.set(key, endsAt);
+    return true;
+  }
+
+  channel(now: number, number: number): TurnChannel | undefined {
+    return live(now, this.#byNumber?.get(number));
+  }
+
+  channelOf(now: number, peer: Address): TurnChannel | undefined {
+    return live(now, this.#byPeer?.get(addressKey(peer)));
+  }
+
+  /** Binds, or binds for longer. False when the number stands for another peer, or the peer has another number. */
+  bind(now: number, number: number, peer: Address, endsAt: number): boolean {
+    const byNumber = this.channel(now, number);
+    const byPeer = this.channelOf(now, peer);
+    if (byNumber !== byPeer) return false;
+    if (byNumber !== undefined) {
+      byNumber.endsAt = endsAt;
+      return true;
+    }
+    this.#forgetChannel(this.#byNumber?.get(number));
+    this.#forgetChannel(this.#byPeer?.get(addressKey(peer)));
+    const channel: TurnChannel = { number, peer, endsAt };
+    this.#byNumber ??= new Map();
+    this.#byPeer ??= new Map();
+    this.#byNumber.set(number, channel);
+    this.#byPeer.set(addressKey(peer), channel);
+    return true;
+  }
+
+  /** One that has ended, whose number or peer is wanted anew. */
+  #forgetChannel(channel: TurnChannel | undefined): void {
+    if (channel === undefined) return;
+    this.#byNumber?.delete(channel.number);
+    this.#byPeer?.delete(addressKey(channel.peer));
+  }
+}
+
+/** Permissions are for addresses, whatever the port (RFC 8656 section 9). */
+function ipKey(peer: Address): AddressKey {
+  return prefixKey(peer, wholeAddress[peer.family]);
+}
+
+function live(now: number, channel: TurnChannel | undefined): TurnChannel | undefined {
+  return channel !== undefined && channel.endsAt > now ? channel : undefined;
+}

@@ -1,0 +1,89 @@
+/** The table of allocations (RFC 8656 section 5): by the ports that they relay through, and by their relayed addresses. */
+import {
+  type Address,
+  type AddressKey,
+  addressKey,
+  type Deadlines,
+  type Outbox,
+  type PortId,
+} from "@fractal-punch/machine";
+import type { ServerEvent } from "../events.ts";
+import type { Timed } from "../timed.ts";
+import type { Tuples } from "../tuples.ts";
+import type { Allocation, Relay } from "./allocation.ts";
+
+export class Allocations {
+  readonly #tuples: Tuples;
+  readonly #deadlines: Deadlines<Timed>;
+  readonly #byPort = new Map<PortId, Allocation>();
+  readonly #byRelay = new Map<AddressKey, Allocation>();
+  readonly #perUser = new Map<string, number>();
+  #size = 0;
+
+  constructor(tuples: Tuples, deadlines: Deadlines<Timed>) {
+    this.#tuples = tuples;
+    this.#deadlines = deadlines;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The allocation that relays through that port. */
+  throughPort(port: PortId): Allocation | undefined {
+    return this.#byPort.get(port);
+  }
+
+  /** The allocation that has that relayed address. */
+  at(relayed: Address): Allocation | undefined {
+    return this.#byRelay.get(addressKey(relayed));
+  }
+
+  countOf(username: string): number {
+    return this.#perUser.get(username) ?? 0;
+  }
+
+  /** It lives from now on, with those relays, whose ports are open. */
+  add(allocation: Allocation, relays: readonly Relay[], endsAt: number): void {
+    allocation.relays = relays;
+    allocation.tuple.allocation = allocation;
+    allocation.tuple.trust++;
+    for (const relay of relays) {
+      this.#byPort.set(relay.port, allocation);
+      this.#byRelay.set(addressKey(relay.address), allocation);
+    }
+    this.#count(allocation, 1);
+    this.renew(allocation, endsAt);
+  }
+
+  renew(allocation: Allocation, endsAt: number): void {
+    allocation.endsAt = endsAt;
+    this.#deadlines.set(allocation.deadline, endsAt);
+  }
+
+  end(allocation: Allocation, out: Outbox<ServerEvent>): void {
+    allocation.ended = true;
+    this.#deadlines.drop(allocation.deadline);
+    for (const relay of allocation.relays) {
+      this.#byPort.delete(relay.port);
+      this.#byRelay.delete(addressKey(relay.address));
+      out.closePort(relay.port);
+    }
+    const { tuple } = allocation;
+    tuple.allocation = undefined;
+    tuple.trust--;
+    this.#tuples.release(tuple);
+    this.#count(allocation, -1);
+  }
+
+  all(): Set<Allocation> {
+    return new Set(this.#byPort.values());
+  }
+
+  #count({ user }: Allocation, difference: 1 | -1): void {
+    this.#size += difference;
+    const count = this.countOf(user.username) + difference;
+    if (count === 0) this.#perUser.delete(user.username);
+    else this.#perUser.set(user.username, count);
+  }
+}

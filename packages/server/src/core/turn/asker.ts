@@ -1,0 +1,72 @@
+/** Long-term credentials at the server (RFC 8489 section 9.2.4): who asks. */
+import { type Address, equalBytes } from "@fractal-punch/machine";
+import {
+  Attribute,
+  concatBytes,
+  ErrorCode,
+  integrityMatches,
+  integritySha1Matches,
+  nonceCookie,
+  type PasswordAlgorithm,
+  passwordAlgorithmOf,
+  passwordAlgorithmsOf,
+  type StunMessage,
+  textOf,
+} from "@fractal-punch/wire";
+import type { Question } from "../question.ts";
+import type { ServerState } from "../state.ts";
+import type { Credentials, TurnUser } from "./credentials.ts";
+
+export interface Asker {
+  readonly user: TurnUser;
+  readonly key: Uint8Array;
+  /** Whether the question was protected with SHA-256; its answer is, then. */
+  readonly sha256: boolean;
+}
+
+/** What the server offers, the better one first. */
+export const offeredAlgorithms: readonly PasswordAlgorithm[] = ["sha256", "md5"];
+
+/** No usernames as hashes: of a name that nobody has stored, nothing leads back from its hash. */
+const cookie: Uint8Array = nonceCookie({ passwordAlgorithms: true, usernameAnonymity: false });
+
+/** Who asks, or the code that says why nobody can tell. */
+export function askerOf(state: ServerState, credentials: Credentials, question: Question): Asker | ErrorCode {
+  const { message, now, from } = question;
+  const sha256 = message.has(Attribute.messageIntegritySha256);
+  if (!sha256 && !message.has(Attribute.messageIntegrity)) return ErrorCode.unauthenticated;
+  const username = textOf(message, Attribute.username);
+  const realm = textOf(message, Attribute.realm);
+  const nonce = message.value(Attribute.nonce);
+  const algorithm = algorithmOf(message);
+  if (username === undefined || realm === undefined || nonce === undefined || algorithm === undefined)
+    return ErrorCode.badRequest;
+  const user = realm === credentials.realm ? credentials.user(now, username) : undefined;
+  if (user === undefined) return ErrorCode.unauthenticated;
+  const key = credentials.key(now, user, algorithm);
+  const matches = sha256 ? integrityMatches : integritySha1Matches;
+  if (!matches(state.primitives, key, message)) return ErrorCode.unauthenticated;
+  return isFresh(state, nonce, now, from) ? { user, key, sha256 } : ErrorCode.staleNonce;
+}
+
+export function freshNonce(state: ServerState, now: number, from: Address): Uint8Array {
+  return concatBytes(cookie, state.nonces.make(from, state.clock.epochMs(now)));
+}
+
+function isFresh(state: ServerState, nonce: Uint8Array, now: number, from: Address): boolean {
+  if (!equalBytes(nonce.subarray(0, cookie.length), cookie)) return false;
+  return state.nonces.matches(nonce.subarray(cookie.length), from, state.clock.epochMs(now));
+}
+
+/**
+ * MD5 when the client knows of no choice. Otherwise what it chose, if the list that it saw is the one that was sent: nobody
+ * on the way took the better one off it.
+ */
+function algorithmOf(message: StunMessage): PasswordAlgorithm | undefined {
+  const hasList = message.has(Attribute.passwordAlgorithms);
+  if (!hasList && !message.has(Attribute.passwordAlgorithm)) return "md5";
+  const seen = passwordAlgorithmsOf(message);
+  const isOurs = seen?.length === offeredAlgorithms.length && offeredAlgorithms.every((one, i) => one === seen[i]);
+  const chosen = passwordAlgorithmOf(message);
+  return isOurs && chosen !== "unknown" ? chosen : undefined;
+}

@@ -1,0 +1,96 @@
+/** What a client does with its allocation: Refresh, CreatePermission and ChannelBind (RFC 8656 sections 8, 10 and 12). */
+import type { Address } from "@fractal-punch/machine";
+import {
+  Attribute,
+  channelOf,
+  ErrorCode,
+  lastTurnChannel,
+  lifetimeOf,
+  MessageClass,
+  requestedFamilyOf,
+  type StunBuilder,
+  xorAddress,
+  xorAddresses,
+} from "@fractal-punch/wire";
+import type { Question } from "../question.ts";
+import type { ServerState } from "../state.ts";
+import type { Allocation } from "./allocation.ts";
+import { sendProtected } from "./answers.ts";
+import type { Asker } from "./asker.ts";
+import { endAllocation } from "./end-allocation.ts";
+import type { TurnState } from "./turn-state.ts";
+
+/** A request about an allocation that is there, by the one who made it. */
+export interface Change {
+  readonly question: Question;
+  readonly asker: Asker;
+  readonly allocation: Allocation;
+}
+
+type Changed = ErrorCode | "served";
+
+const permissionMs = 300_000;
+const channelMs = 600_000;
+
+export function refresh(state: ServerState, turn: TurnState, { question, asker, allocation }: Change): Changed {
+  const { message, now, out } = question;
+  if (message.has(Attribute.requestedAddressFamily)) {
+    const family = requestedFamilyOf(message);
+    if (family === undefined) return ErrorCode.badRequest;
+    if (family === "unsupported" || allocation.relay(family) === undefined) return ErrorCode.peerAddressFamilyMismatch;
+  }
+  const asked = lifetimeOf(message);
+  const { allocationLifeMs } = state.limits;
+  const lifeMs = asked === 0 ? 0 : Math.min(Math.max(asked ?? 0, 600) * 1000, allocationLifeMs);
+  if (lifeMs === 0) endAllocation(state, turn, allocation, out);
+  else turn.allocations.renew(allocation, now + lifeMs);
+  const builder = beginSuccess(state, question).u32(Attribute.lifetime, lifeMs / 1000);
+  sendProtected(state, builder, question, asker);
+  return "served";
+}
+
+/** All or none: what one address is refused for, all are (RFC 8656 section 10.2). */
+export function createPermission(
+  state: ServerState,
+  turn: TurnState,
+  { question, asker, allocation }: Change,
+): Changed {
+  const { message, now } = question;
+  const peers = xorAddresses(message, Attribute.xorPeerAddress);
+  if (peers.length === 0 || peers.length < message.values(Attribute.xorPeerAddress).length) return ErrorCode.badRequest;
+  for (const peer of peers) {
+    const refusal = refusalOf(turn, allocation, peer);
+    if (refusal !== undefined) return refusal;
+  }
+  for (const peer of peers) {
+    if (!allocation.permit(peer, now + permissionMs, now, state.limits.permissionsPerAllocation))
+      return ErrorCode.serverFull;
+  }
+  sendProtected(state, beginSuccess(state, question), question, asker);
+  return "served";
+}
+
+export function bindChannel(state: ServerState, turn: TurnState, { question, asker, allocation }: Change): Changed {
+  const { message, now } = question;
+  const number = channelOf(message, lastTurnChannel);
+  const peer = xorAddress(message, Attribute.xorPeerAddress);
+  if (number === undefined || peer === undefined || peer.port === 0) return ErrorCode.badRequest;
+  const refusal = refusalOf(turn, allocation, peer);
+  if (refusal !== undefined) return refusal;
+  if (!allocation.permit(peer, now + permissionMs, now, state.limits.permissionsPerAllocation))
+    return ErrorCode.serverFull;
+  if (!allocation.bind(now, number, peer, now + channelMs)) return ErrorCode.badRequest;
+  sendProtected(state, beginSuccess(state, question), question, asker);
+  return "served";
+}
+
+/** The server's own addresses are permitted: there may be other clients' relayed addresses, looked for when data is sent. */
+function refusalOf(turn: TurnState, allocation: Allocation, peer: Address): ErrorCode | undefined {
+  if (allocation.relay(peer.family) === undefined) return ErrorCode.peerAddressFamilyMismatch;
+  const word = turn.policy.ipRefusal(peer);
+  return word === undefined || word === "own" ? undefined : ErrorCode.forbidden;
+}
+
+function beginSuccess({ builder }: ServerState, { message }: Question): StunBuilder {
+  return builder.begin(MessageClass.success, message.method, message.transactionId);
+}

@@ -1,0 +1,18 @@
+import type { Outbox } from "@fractal-punch/machine";
+import type { ServerEvent } from "../events.ts";
+import type { ServerState } from "../state.ts";
+import type { Allocation } from "./allocation.ts";
+import type { TurnState } from "./turn-state.ts";
+
+/** Closes its ports and gives back what it has not used. */
+export function endAllocation(
+  state: ServerState,
+  turn: TurnState,
+  allocation: Allocation,
+  out: Outbox<ServerEvent>,
+): void {
+  turn.allocations.end(allocation, out);
+  if (allocation.account === undefined) return;
+  state.quotas.giveBack(allocation.account, allocation.credit);
+  state.quotas.close(allocation.account);
+}

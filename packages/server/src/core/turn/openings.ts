@@ -1,0 +1,100 @@
+/**
+ * Allocations whose ports are being opened (RFC 8656 section 7.2): the system answers after the call, and a port that is
+ * taken is drawn again.
+ */
+import { type Outbox, type PortId, type Random, randomBelow } from "@fractal-punch/machine";
+import type { ErrorCode } from "@fractal-punch/wire";
+import type { ServerEvent } from "../events.ts";
+import type { Question } from "../question.ts";
+import type { Tuple } from "../tuples.ts";
+import type { Allocation, Relay } from "./allocation.ts";
+import type { Asker } from "./asker.ts";
+
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** A relayed address that a client wants. */
+export interface Wanted {
+  readonly family: 4 | 6;
+  readonly even: boolean;
+}
+
+/** A port that is taken is drawn again, so many times in all. */
+const maxTries = 16;
+
+/** Above the ids of all ports that a server opens at its start. */
+const firstRelayPort = 1_000_000;
+
+export class Opening {
+  readonly allocation: Allocation;
+  readonly asker: Asker;
+  /** Owns its bytes: it is answered later. */
+  readonly question: Question;
+  readonly lifetimeMs: number;
+  readonly relays: Relay[] = [];
+  /** What is to be opened, the first of it now. */
+  readonly wanted: Wanted[];
+  /** A family that was asked for in addition, and cannot be had. */
+  refusedFamily: { readonly family: 4 | 6; readonly code: ErrorCode } | undefined;
+  tries: number = 0;
+
+  constructor(allocation: Allocation, asker: Asker, question: Question, lifetimeMs: number, wanted: Wanted[]) {
+    this.allocation = allocation;
+    this.asker = asker;
+    this.question = question;
+    this.lifetimeMs = lifetimeMs;
+    this.wanted = wanted;
+  }
+}
+
+export class Openings {
+  readonly #range: PortRange;
+  readonly #byPort = new Map<PortId, Opening>();
+  readonly #tuples = new Set<Tuple>();
+  #nextPort = firstRelayPort;
+
+  constructor(range: PortRange) {
+    this.#range = range;
+  }
+
+  get size(): number {
+    return this.#tuples.size;
+  }
+
+  has(tuple: Tuple): boolean {
+    return this.#tuples.has(tuple);
+  }
+
+  /** Tries a port for what is wanted first; false when it was tried often enough. */
+  tryNext(opening: Opening, random: Random, out: Outbox<ServerEvent>): boolean {
+    const [wanted] = opening.wanted;
+    if (wanted === undefined || opening.tries >= maxTries) return false;
+    opening.tries++;
+    const id = this.#nextPort++;
+    this.#byPort.set(id, opening);
+    this.#tuples.add(opening.allocation.tuple);
+    out.openPort(id, { family: wanted.family, port: this.#draw(random, wanted.even) });
+    return true;
+  }
+
+  /** The opening that waits for that port, which it waits for no more. */
+  take(port: PortId): Opening | undefined {
+    const opening = this.#byPort.get(port);
+    this.#byPort.delete(port);
+    return opening;
+  }
+
+  end(opening: Opening): void {
+    this.#tuples.delete(opening.allocation.tuple);
+  }
+
+  /** Random, so that nobody can guess another's (RFC 8656 section 5). */
+  #draw(random: Random, even: boolean): number {
+    const { first, last } = this.#range;
+    const step = even ? 2 : 1;
+    const start = even ? first + (first % 2) : first;
+    return start + step * randomBelow(random, Math.floor((last - start) / step) + 1);
+  }
+}

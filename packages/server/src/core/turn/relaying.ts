@@ -1,0 +1,109 @@
+/** Datagrams between an allocation's client and its peers (RFC 8656 sections 11 and 12). */
+import { type Address, type Outbox, type PortId, randomBytes } from "@fractal-punch/machine";
+import {
+  Attribute,
+  channelDataNumber,
+  channelDataPayload,
+  channelHeaderBytes,
+  encodeDataIndication,
+  lastTurnChannel,
+  type StunMessage,
+  writeChannelHeader,
+  xorAddress,
+} from "@fractal-punch/wire";
+import type { ServerEvent } from "../events.ts";
+import type { Drop } from "../outcome.ts";
+import type { ServerState } from "../state.ts";
+import type { Tuple } from "../tuples.ts";
+import type { Allocation } from "./allocation.ts";
+import type { TurnState } from "./turn-state.ts";
+
+/** Where a datagram goes on from. */
+export interface Relaying {
+  readonly state: ServerState;
+  readonly turn: TurnState;
+  readonly now: number;
+  readonly out: Outbox<ServerEvent>;
+}
+
+type Relayed = "served" | Drop;
+
+/** Takes what is TURN's by where it comes from: a peer's datagram to a relayed address, and a client's ChannelData. */
+export function relayForTurn(
+  relaying: Relaying,
+  port: PortId,
+  from: Address,
+  tuple: Tuple | undefined,
+  bytes: Uint8Array,
+): boolean {
+  const { counters } = relaying.state;
+  const relayed = relaying.turn.allocations.throughPort(port);
+  if (relayed !== undefined) {
+    counters.relayed("from-peer", relayToClient(relaying, relayed, from, bytes), bytes);
+    return true;
+  }
+  if (tuple?.allocation === undefined || ((bytes[0] ?? 0) & 0xc0) !== 0x40) return false;
+  counters.relayed("channel-data", relayChannelData(relaying, tuple.allocation, bytes), bytes);
+  return true;
+}
+
+/** ChannelData of a client: the data goes to the peer that the number stands for. */
+function relayChannelData(relaying: Relaying, allocation: Allocation, bytes: Uint8Array): Relayed {
+  const number = channelDataNumber(bytes, lastTurnChannel);
+  if (number === undefined) return "malformed";
+  const channel = allocation.channel(relaying.now, number);
+  return channel === undefined
+    ? "no-channel"
+    : relayToPeer(relaying, allocation, channel.peer, channelDataPayload(bytes));
+}
+
+/** A Send indication. Nothing answers an indication, whatever is wrong with it. */
+export function relaySend(relaying: Relaying, allocation: Allocation, message: StunMessage): Relayed {
+  const peer = xorAddress(message, Attribute.xorPeerAddress);
+  const data = message.value(Attribute.data);
+  return peer === undefined || data === undefined ? "malformed" : relayToPeer(relaying, allocation, peer, data);
+}
+
+/** What came to a relayed address goes to the client: by channel where there is one, otherwise as a Data indication. */
+function relayToClient(relaying: Relaying, allocation: Allocation, peer: Address, data: Uint8Array): Relayed {
+  const { state, turn, now, out } = relaying;
+  if (!allocation.permits(now, peer)) return "no-permission";
+  if (!spend(relaying, allocation, data.length)) return "no-credit";
+  const channel = allocation.channelOf(now, peer);
+  const bytes =
+    channel === undefined
+      ? encodeDataIndication(turn.builder, randomBytes(state.random, 12), peer, data)
+      : channelDataOf(channel.number, data);
+  if (bytes === undefined) return "too-large";
+  const { port, address, options } = allocation.tuple;
+  out.send(port, address, bytes, options);
+  return "served";
+}
+
+function relayToPeer(relaying: Relaying, allocation: Allocation, peer: Address, data: Uint8Array): Relayed {
+  const { turn, now, out } = relaying;
+  const relay = allocation.relay(peer.family);
+  if (relay === undefined || !allocation.permits(now, peer)) return "no-permission";
+  // Inside, because a server behind a 1:1 NAT may not reach its own public address.
+  const other = turn.allocations.at(peer);
+  if (other === undefined && turn.policy.refusal(peer) !== undefined) return "no-permission";
+  if (!spend(relaying, allocation, data.length)) return "no-credit";
+  if (other !== undefined) return relayToClient(relaying, other, relay.address, data);
+  out.send(relay.port, peer, data);
+  return "served";
+}
+
+function spend({ state, now }: Relaying, allocation: Allocation, bytes: number): boolean {
+  if (allocation.credit < bytes)
+    allocation.credit += state.quotas.grant(now, allocation.account, bytes - allocation.credit);
+  if (allocation.credit < bytes) return false;
+  allocation.credit -= bytes;
+  return true;
+}
+
+function channelDataOf(number: number, data: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(channelHeaderBytes + data.length);
+  writeChannelHeader(bytes, number, data.length);
+  bytes.set(data, channelHeaderBytes);
+  return bytes;
+}

@@ -1,0 +1,62 @@
+/** All that TURN needs to know, put together (RFC 8656). */
+import type { Address, Deadlines, ServerPrimitives } from "@fractal-punch/machine";
+import { StunBuilder } from "@fractal-punch/wire";
+import type { Clock } from "../clock.ts";
+import type { Limits } from "../limits.ts";
+import type { Network } from "../networks.ts";
+import { RelayPolicy } from "../relay-policy.ts";
+import type { Revocations } from "../revocations.ts";
+import type { Timed } from "../timed.ts";
+import type { Tuples } from "../tuples.ts";
+import { Allocations } from "./allocations.ts";
+import { Credentials } from "./credentials.ts";
+import { Openings, type PortRange } from "./openings.ts";
+
+/** IPv4 and UDP have no larger ones. */
+const largestDatagramBytes = 65_507;
+
+export interface TurnOptions {
+  readonly realm: string;
+  /** Passwords of users besides those that the operator's secret makes; a character for each byte of UTF-8. */
+  readonly users: ReadonlyMap<string, string>;
+  readonly relayPorts: PortRange;
+  /** Networks that may be relayed to though they are refused by default. */
+  readonly allow: readonly Network[];
+  readonly deny: readonly Network[];
+}
+
+export interface TurnState {
+  readonly credentials: Credentials;
+  readonly allocations: Allocations;
+  readonly openings: Openings;
+  readonly policy: RelayPolicy;
+  /** For Data indications, which are larger than what they carry. */
+  readonly builder: StunBuilder;
+  /** What relayed addresses are made of, one for each family, ports aside; without one a family is not relayed from. */
+  relayAddresses: readonly Address[];
+}
+
+/** What TURN shares with the rest of the server. */
+export interface TurnSurroundings {
+  readonly primitives: ServerPrimitives;
+  /** The operator's. */
+  readonly secret: string;
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines<Timed>;
+  readonly revocations: Revocations;
+  readonly tuples: Tuples;
+}
+
+export function createTurnState(options: TurnOptions, surroundings: TurnSurroundings): TurnState {
+  const { primitives, secret, limits, clock, deadlines, revocations, tuples } = surroundings;
+  const { realm, users, relayPorts, allow, deny } = options;
+  return {
+    credentials: new Credentials({ primitives, secret, realm, users }, clock, revocations, limits),
+    allocations: new Allocations(tuples, deadlines),
+    openings: new Openings(relayPorts),
+    policy: new RelayPolicy({ allow, deny, own: [] }),
+    builder: new StunBuilder(largestDatagramBytes),
+    relayAddresses: [],
+  };
+}

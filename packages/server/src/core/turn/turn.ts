@@ -1,0 +1,71 @@
+/** TURN's requests (RFC 8656): who asks, about which allocation, and what becomes of it. */
+import { ErrorCode, Method } from "@fractal-punch/wire";
+import type { Outcome } from "../outcome.ts";
+import type { Question } from "../question.ts";
+import type { ServerState } from "../state.ts";
+import { allocate } from "./allocate.ts";
+import { refuseAsker, refuseStranger, refuseUnknown } from "./answers.ts";
+import { type Asker, askerOf } from "./asker.ts";
+import { bindChannel, createPermission, refresh } from "./changes.ts";
+import { relaySend } from "./relaying.ts";
+import type { TurnState } from "./turn-state.ts";
+
+/** Answers it, or gives `undefined` when the answer follows. What is not known to come from a user is held by the caller's rate: a challenge is larger than its question. */
+export function handleTurn(
+  state: ServerState,
+  turn: TurnState,
+  question: Question,
+  unknown: readonly number[],
+): Outcome | undefined {
+  const asker = askerOf(state, turn.credentials, question);
+  if (typeof asker === "number") return challenge(state, turn, question, asker);
+  if (unknown.length > 0) {
+    refuseUnknown(state, question, asker, unknown);
+    return { code: ErrorCode.unknownAttribute };
+  }
+  const result = change(state, turn, question, asker);
+  if (typeof result === "string") return result === "later" ? undefined : "served";
+  refuseAsker(state, question, asker, result);
+  return { code: result };
+}
+
+/** A Send indication. Whatever is wrong with it, nobody is told (RFC 8656 section 11.2). */
+export function handleSend(
+  state: ServerState,
+  turn: TurnState,
+  { now, tuple, message, out }: Question,
+  unknown: readonly number[],
+): void {
+  const allocation = tuple?.allocation;
+  if (allocation === undefined) return state.counters.dropped.add("no-allocation");
+  const outcome =
+    unknown.length === 0 ? relaySend({ state, turn, now, out }, allocation, message) : "unknown-attribute";
+  state.counters.relayed("send", outcome, message.bytes);
+}
+
+function challenge(state: ServerState, turn: TurnState, question: Question, code: ErrorCode): Outcome {
+  const { challenges } = state.counters;
+  if ((question.tuple?.trust ?? 0) === 0) state.buckets.unauthenticated.charge(question.now, question.from);
+  challenges.questionBytes += question.message.bytes.length;
+  challenges.answerBytes += refuseStranger(state, question, turn.credentials.realm, code);
+  return { code };
+}
+
+function change(state: ServerState, turn: TurnState, question: Question, asker: Asker): ErrorCode | "served" | "later" {
+  const { method } = question.message;
+  if (method === Method.allocate) return allocate(state, turn, question, asker);
+  const allocation = question.tuple?.allocation;
+  if (allocation === undefined) return ErrorCode.allocationMismatch;
+  if (allocation.user.username !== asker.user.username) return ErrorCode.wrongCredentials;
+  const request = { question, asker, allocation };
+  switch (method) {
+    case Method.refresh:
+      return refresh(state, turn, request);
+    case Method.createPermission:
+      return createPermission(state, turn, request);
+    case Method.channelBind:
+      return bindChannel(state, turn, request);
+    default:
+      return ErrorCode.badRequest;
+  }
+}

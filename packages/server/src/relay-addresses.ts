@@ -1,0 +1,28 @@
+/** The addresses that TURN's relayed addresses are made of, and those that no client may have the server send to. */
+import { lookup } from "node:dns/promises";
+import { networkInterfaces } from "node:os";
+import { type Address, addressFromIpText } from "@fractal-punch/machine";
+
+/** The first address of each family under which others reach the server; a name that cannot be resolved gives none. */
+export async function relayAddresses(publicNames: readonly string[]): Promise<Address[]> {
+  const found = (await Promise.all(publicNames.map(addressesOf))).flat();
+  const firsts = [4, 6].map((family) => found.find((address) => address.family === family));
+  return firsts.filter((address) => address !== undefined);
+}
+
+/** Those of this machine's interfaces. */
+export function ownAddresses(): Address[] {
+  const texts = Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address));
+  return texts.map((text) => addressFromIpText(text, 0)).filter((address) => address !== undefined);
+}
+
+async function addressesOf(name: string): Promise<Address[]> {
+  const address = addressFromIpText(name, 0);
+  if (address !== undefined) return [address];
+  try {
+    const resolved = await lookup(name, { all: true });
+    return resolved.map((one) => addressFromIpText(one.address, 0)).filter((one) => one !== undefined);
+  } catch {
+    return [];
+  }
+}
