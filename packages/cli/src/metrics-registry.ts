@@ -29,6 +29,10 @@ function serverCounters({ counters }: RunningServer): Counter[] {
       }),
     ),
     counter("relayed_bytes_total", "Bytes relayed.", [], () => [[{}, counters.relayedBytes]]),
+    counter("challenge_bytes_total", "TURN's refusals to who is not known, and their questions.", ["direction"], () => [
+      [{ direction: "question" }, counters.challenges.questionBytes],
+      [{ direction: "answer" }, counters.challenges.answerBytes],
+    ]),
     counter("channel_hints_total", "Hints to peers that their channel is not known.", [], () => [[{}, counters.hints]]),
     counter("classic_total", "What came by the classic protocols, and what became of it.", ["word"], () =>
       labelled("word", classic.entries()),

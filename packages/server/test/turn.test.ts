@@ -194,6 +194,48 @@ test("EVEN-PORT gives an even port", () => {
   }
 });
 
+test("EVEN-PORT with the R bit keeps the port above, for 30 s and for who has the token", () => {
+  const server = new TurnServer();
+  const pairOf = (client: TurnClient) =>
+    client.allocate((builder) => builder.attribute(Attribute.evenPort, Uint8Array.of(0x80)));
+  const withToken = (client: TurnClient, token: Uint8Array | undefined) =>
+    client.allocate((builder) => builder.attribute(Attribute.reservationToken, token ?? new Uint8Array(8)));
+  const first = pairOf(new TurnClient(server, home));
+  const lower = xorAddress(first, Attribute.xorRelayedAddress);
+  const token = first.value(Attribute.reservationToken);
+  assert(lower && token);
+  assert.deepEqual([lower.port % 2, server.relays.size], [0, 2]);
+  const upper = { ...lower, port: lower.port + 1 };
+  assert.deepEqual(server.fromPeer(peer, upper, data), [], "it lets nobody in yet");
+  assert.equal(errorCodeOf(withToken(new TurnClient(server, at("203.0.113.7:5001"), minted("eve")), token)), 508);
+  const second = new TurnClient(server, at("203.0.113.7:5001"));
+  assert.deepEqual(xorAddress(withToken(second, token), Attribute.xorRelayedAddress), upper);
+  second.permit(peer);
+  assert.equal(server.fromPeer(peer, upper, data).length, 1);
+  const third = new TurnClient(server, at("203.0.113.7:5002"));
+  assert.equal(errorCodeOf(withToken(third, token)), 508, "it is spent");
+  const late = pairOf(third).value(Attribute.reservationToken);
+  server.pass(30_000);
+  assert.equal(server.relays.size, 3);
+  assert.equal(errorCodeOf(withToken(new TurnClient(server, at("203.0.113.7:5003")), late)), 508);
+});
+
+test("when the port above an even one is taken, another pair is drawn and the first port closed", () => {
+  const server = new TurnServer();
+  let tries = 0;
+  server.failure = ({ port }) => (port % 2 === 1 && tries++ < 3 ? "EADDRINUSE" : undefined);
+  const answer = new TurnClient(server, home).allocate((builder) =>
+    builder.attribute(Attribute.evenPort, Uint8Array.of(0x80)),
+  );
+  assert.equal(answer.has(Attribute.reservationToken), true);
+  assert.deepEqual([tries, server.relays.size], [4, 2]);
+  server.failure = ({ port }) => (port % 2 === 1 ? "EADDRINUSE" : undefined);
+  const hopeless = new TurnClient(server, at("203.0.113.7:5001")).allocate((builder) =>
+    builder.attribute(Attribute.evenPort, Uint8Array.of(0x80)),
+  );
+  assert.deepEqual([errorCodeOf(hopeless), server.relays.size, server.server.sizes.allocations], [508, 2, 1]);
+});
+
 test("an allocation ends with LIFETIME 0, and when it is not refreshed; its port is closed and nothing is left", () => {
   const server = new TurnServer();
   const client = new TurnClient(server, home);

@@ -278,6 +278,8 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
         return state.channels.wake(now, owner);
       case "account":
         return state.quotas.wake(now, owner);
+      case "reservation":
+        return state.turn?.reservations.end(owner, out);
       case "allocation":
         if (state.turn !== undefined) endAllocation(state, state.turn, owner, out);
         return;

@@ -3,6 +3,7 @@ import type { Introduction } from "./introductions.ts";
 import type { Account } from "./quotas.ts";
 import type { Registration } from "./registrations.ts";
 import type { Allocation } from "./turn/allocation.ts";
+import type { Reservation } from "./turn/reservations.ts";
 
 /** Whatever has a deadline in the server's one heap. */
-export type Timed = Registration | Introduction | Pair | Account | Allocation;
+export type Timed = Registration | Introduction | Pair | Account | Allocation | Reservation;

@@ -10,6 +10,7 @@ import {
   lifetimeOf,
   requestedFamilyOf,
   requestedTransportOf,
+  reservationTokenOf,
   StunMessage,
   Transport,
 } from "@fractal-punch/wire";
@@ -43,14 +44,18 @@ export function allocate(
   const wanted = wantedOf(message);
   if (typeof wanted === "number") return wanted;
   const { username, expiresAtMs } = asker.user;
-  const { allocations, openings } = turn;
+  const { allocations, openings, reservations } = turn;
   if (allocations.countOf(username) >= state.limits.allocationsPerUser) return ErrorCode.limitReached;
-  if (allocations.size + openings.size >= state.limits.allocations) return ErrorCode.serverFull;
+  if (allocations.size + openings.size + reservations.size >= state.limits.allocations) return ErrorCode.serverFull;
+  const token = reservationTokenOf(message);
+  const kept = token && reservations.take(token, username);
+  if (token !== undefined && kept === undefined) return ErrorCode.serverFull;
   const account = state.quotas.open(username, expiresAtMs);
   if (account === "full") return ErrorCode.serverFull;
   const opened = state.tuples.open(port, from, options);
   const allocation = new Allocation(opened, asker.user, transactionId, account, state.deadlines);
-  const opening = new Opening(allocation, asker, owned(question), lifetimeMs(state, message), wanted);
+  const opening = new Opening(allocation, asker, owned(question), lifetimeMs(state, message), kept ? [] : wanted);
+  if (kept !== undefined) opening.relays.push(kept);
   proceed(state, turn, question.now, opening, out);
   return "later";
 }
@@ -66,9 +71,12 @@ export function relayOpened(
 ): boolean {
   const opening = turn.openings.take(port);
   if (opening === undefined) return false;
+  const wanted = opening.wanted.shift();
   const relayed = turn.relayAddresses.find(({ family }) => family === local.family);
-  if (relayed !== undefined) opening.relays.push({ port, address: withPort(relayed, local.port) });
-  opening.wanted.shift();
+  const relay = { port, address: withPort(relayed ?? local, local.port) };
+  if (wanted?.port === "kept") opening.kept = relay;
+  else opening.relays.push(relay);
+  if (wanted?.port === "pair") opening.wanted.unshift({ family: wanted.family, port: "kept" });
   proceed(state, turn, now, opening, out);
   return true;
 }
@@ -83,7 +91,8 @@ export function relayFailed(
 ): boolean {
   const opening = turn.openings.take(port);
   if (opening === undefined) return false;
-  if (code !== "EADDRINUSE" && code !== "EACCES") withoutFamily(opening);
+  if (opening.wanted[0]?.port === "kept") drawPairAnew(opening, out);
+  else if (code !== "EADDRINUSE" && code !== "EACCES") withoutFamily(opening);
   proceed(state, turn, now, opening, out);
   return true;
 }
@@ -94,6 +103,7 @@ function proceed(state: ServerState, turn: TurnState, now: number, opening: Open
     const { family } = wanted;
     const isPossible = turn.relayAddresses.some((address) => address.family === family);
     if (isPossible && turn.openings.tryNext(opening, state.random, out)) return;
+    if (wanted.port === "kept") drawPairAnew(opening, out);
     withoutFamily(opening, isPossible ? ErrorCode.serverFull : ErrorCode.addressFamilyNotSupported);
   }
   const { allocation, asker, relays, refusedFamily } = opening;
@@ -101,6 +111,8 @@ function proceed(state: ServerState, turn: TurnState, now: number, opening: Open
   turn.openings.end(opening);
   if (relays.length > 0) {
     turn.allocations.add(allocation, relays, now + opening.lifetimeMs);
+    if (opening.kept)
+      allocation.reservationToken = turn.reservations.keep(now, opening.kept, allocation.user.username, state.random);
     state.counters.outcome("allocate", "served");
     return sendAllocated(state, question, asker, allocation, refusedFamily);
   }
@@ -109,6 +121,14 @@ function proceed(state: ServerState, turn: TurnState, now: number, opening: Open
   const code = refusedFamily?.code ?? ErrorCode.serverFull;
   state.counters.outcome("allocate", { code });
   refuseAsker(state, question, asker, code);
+}
+
+/** The port above is taken: another even one is tried. */
+function drawPairAnew(opening: Opening, out: Outbox<ServerEvent>): void {
+  const [{ family } = { family: 4 } as const] = opening.wanted;
+  const lower = opening.relays.pop();
+  if (lower !== undefined) out.closePort(lower.port);
+  opening.wanted[0] = { family, port: "pair" };
 }
 
 function withoutFamily(opening: Opening, code: ErrorCode = ErrorCode.addressFamilyNotSupported): void {
@@ -128,6 +148,7 @@ function sendAllocated(
     relayed: allocation.relays.map(({ address }) => address),
     mapped: from,
     lifetimeSeconds: Math.round((allocation.endsAt - now) / 1000),
+    ...(allocation.reservationToken && { reservationToken: allocation.reservationToken }),
     ...(refused && { refusedFamily: { ...refused, reason: reasonOf(refused.code) } }),
   };
   sendProtected(state, beginAllocated(state.builder, message.transactionId, allocated), question, asker);
@@ -150,10 +171,9 @@ function wantedOf(message: StunMessage): Wanted[] | ErrorCode {
   if ((hasFamily && family === undefined) || (message.has(Attribute.evenPort) && even === undefined))
     return ErrorCode.badRequest;
   if (family === "unsupported") return ErrorCode.addressFamilyNotSupported;
-  // A port cannot be kept for somebody here: RFC 8656 section 7.2 has this code for it.
-  if (hasToken || even === "pair") return ErrorCode.serverFull;
-  const first = { family: family ?? 4, even: even !== undefined } as const;
-  return hasAdditional ? [first, { family: 6, even: false }] : [first];
+  if (hasToken && reservationTokenOf(message) === undefined) return ErrorCode.badRequest;
+  const first = { family: family ?? 4, port: even ?? "any" } as const;
+  return hasAdditional ? [first, { family: 6, port: "any" }] : [first];
 }
 
 function lifetimeMs({ limits }: ServerState, message: StunMessage): number {

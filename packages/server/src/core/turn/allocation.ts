@@ -38,6 +38,8 @@ export class Allocation {
   readonly account: Account | undefined;
   readonly deadline: Deadline<Timed>;
   relays: readonly Relay[] = [];
+  /** With which its client may have the port above its own. */
+  reservationToken: Uint8Array | undefined;
   endsAt: number = 0;
   ended: boolean = false;
   /** Bytes that may still be relayed before the account is asked again. */

@@ -15,10 +15,11 @@ export interface PortRange {
   readonly last: number;
 }
 
-/** A relayed address that a client wants. */
+/** A port that a client wants. */
 export interface Wanted {
   readonly family: 4 | 6;
-  readonly even: boolean;
+  /** "pair": an even one, with the one above it kept. "kept": the one above the last. */
+  readonly port: "any" | "even" | "pair" | "kept";
 }
 
 /** A port that is taken is drawn again, so many times in all. */
@@ -26,6 +27,10 @@ const maxTries = 16;
 
 /** Above the ids of all ports that a server opens at its start. */
 const firstRelayPort = 1_000_000;
+
+export function isRelayPort(port: PortId): boolean {
+  return port >= firstRelayPort;
+}
 
 export class Opening {
   readonly allocation: Allocation;
@@ -36,6 +41,8 @@ export class Opening {
   readonly relays: Relay[] = [];
   /** What is to be opened, the first of it now. */
   readonly wanted: Wanted[];
+  /** The port above the relay's, which is to be kept. */
+  kept: Relay | undefined;
   /** A family that was asked for in addition, and cannot be had. */
   refusedFamily: { readonly family: 4 | 6; readonly code: ErrorCode } | undefined;
   tries: number = 0;
@@ -75,7 +82,9 @@ export class Openings {
     const id = this.#nextPort++;
     this.#byPort.set(id, opening);
     this.#tuples.add(opening.allocation.tuple);
-    out.openPort(id, { family: wanted.family, port: this.#draw(random, wanted.even) });
+    const above = (opening.relays.at(-1)?.address.port ?? 0) + 1;
+    const port = wanted.port === "kept" ? above : this.#draw(random, wanted.port !== "any");
+    out.openPort(id, { family: wanted.family, port });
     return true;
   }
 

@@ -16,6 +16,7 @@ import type { Drop } from "../outcome.ts";
 import type { ServerState } from "../state.ts";
 import type { Tuple } from "../tuples.ts";
 import type { Allocation } from "./allocation.ts";
+import { isRelayPort } from "./openings.ts";
 import type { TurnState } from "./turn-state.ts";
 
 /** Where a datagram goes on from. */
@@ -40,6 +41,11 @@ export function relayForTurn(
   const relayed = relaying.turn.allocations.throughPort(port);
   if (relayed !== undefined) {
     counters.relayed("from-peer", relayToClient(relaying, relayed, from, bytes), bytes);
+    return true;
+  }
+  if (isRelayPort(port)) {
+    // It is kept for somebody, or was just closed.
+    counters.dropped.add("no-allocation");
     return true;
   }
   if (tuple?.allocation === undefined || ((bytes[0] ?? 0) & 0xc0) !== 0x40) return false;

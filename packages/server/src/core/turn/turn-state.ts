@@ -11,6 +11,7 @@ import type { Tuples } from "../tuples.ts";
 import { Allocations } from "./allocations.ts";
 import { Credentials } from "./credentials.ts";
 import { Openings, type PortRange } from "./openings.ts";
+import { Reservations } from "./reservations.ts";
 
 /** IPv4 and UDP have no larger ones. */
 const largestDatagramBytes = 65_507;
@@ -29,6 +30,7 @@ export interface TurnState {
   readonly credentials: Credentials;
   readonly allocations: Allocations;
   readonly openings: Openings;
+  readonly reservations: Reservations;
   readonly policy: RelayPolicy;
   /** For Data indications, which are larger than what they carry. */
   readonly builder: StunBuilder;
@@ -55,6 +57,7 @@ export function createTurnState(options: TurnOptions, surroundings: TurnSurround
     credentials: new Credentials({ primitives, secret, realm, users }, clock, revocations, limits),
     allocations: new Allocations(tuples, deadlines),
     openings: new Openings(relayPorts),
+    reservations: new Reservations(deadlines),
     policy: new RelayPolicy({ allow, deny, own: [] }),
     builder: new StunBuilder(largestDatagramBytes),
     relayAddresses: [],
