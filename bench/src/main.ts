@@ -13,6 +13,7 @@ import { serverFigures } from "./server-figures.ts";
 import { sessionFigures } from "./session-figures.ts";
 import { simFigures } from "./sim-figures.ts";
 import { startFigures } from "./start-figures.ts";
+import { turnFigures } from "./turn-figures.ts";
 
 /** Long enough for what starting leaves behind to be collected. */
 const idleMs = 8_000;
@@ -20,7 +21,12 @@ const idleMs = 8_000;
 const { values } = parseArgs({ options: { json: { type: "string" } } });
 const folder = await mkdtemp(join(tmpdir(), "fractal-punch-bench-"));
 try {
-  const figures = [...(await startFigures(folder)), ...(await loopbackFigures()), ...(await simFigures())];
+  const figures = [
+    ...(await startFigures(folder)),
+    ...(await loopbackFigures()),
+    ...(await turnFigures(folder)),
+    ...(await simFigures()),
+  ];
   console.log(tableText(figures));
   if (values.json !== undefined) await writeFile(values.json, jsonText(figures));
   if (figures.some((figure) => judge(figure) === "short")) process.exitCode = 1;

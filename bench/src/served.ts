@@ -1,6 +1,6 @@
 /** The server that is measured: the command with a state folder of its own, on loopback. */
 import { join } from "node:path";
-import { mintHostTicket, readSecret } from "@fractal-punch/server";
+import { mintHostTicket, mintTurnTicket, readSecret } from "@fractal-punch/server";
 import { type Ticket, ticketText } from "@fractal-punch/wire";
 import { type RunningProgram, startCommand } from "./running-program.ts";
 
@@ -32,6 +32,10 @@ export class Served {
     return mintHostTicket(this.#secret, name, Math.floor(Date.now() / 1000) + yearSeconds);
   }
 
+  mintTurn(name: string): Ticket {
+    return mintTurnTicket(this.#secret, name, Math.floor(Date.now() / 1000) + yearSeconds);
+  }
+
   /** `fractal-punch host --echo`, once it is registered, and its invite. */
   async startHost(): Promise<{ host: RunningProgram; invite: string }> {
     const args = [
@@ -50,11 +54,11 @@ export class Served {
   }
 }
 
-/** `folder`: where state, keys and invites go. */
-export async function startServer(folder: string): Promise<Served> {
+/** `folder`: where state, keys and invites go. `more`: further options of `serve`. */
+export async function startServer(folder: string, more: readonly string[] = []): Promise<Served> {
   const state = join(folder, "state");
   const loopback = ["--listen", "127.0.0.1", "--public", "127.0.0.1", "--port", "0", "--port2", "0"];
-  const program = startCommand(["serve", "--json", ...loopback, "--state", state], {});
+  const program = startCommand(["serve", "--json", ...loopback, "--state", state, ...more], {});
   const { port } = await program.event("listening");
   return new Served(program, Number(port), folder, await readSecret(state));
 }

@@ -43,9 +43,10 @@ export function askerOf(state: ServerState, credentials: Credentials, question: 
     return ErrorCode.badRequest;
   const user = realm === credentials.realm ? credentials.user(now, username) : undefined;
   if (user === undefined) return ErrorCode.unauthenticated;
-  const key = credentials.key(now, user, algorithm);
+  const key = credentials.key(user, algorithm);
   const matches = sha256 ? integrityMatches : integritySha1Matches;
   if (!matches(state.primitives, key, message)) return ErrorCode.unauthenticated;
+  credentials.remember(now, user, algorithm, key);
   return isFresh(state, nonce, now, from) ? { user, key, sha256 } : ErrorCode.staleNonce;
 }
 

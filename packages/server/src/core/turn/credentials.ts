@@ -30,14 +30,18 @@ const mintedForm = /^([0-9]{1,12})(?::.*)?$/;
 /** RFC 8489 section 14.3. */
 const maxUsernameBytes = 508;
 
+/** As it is remembered: with the keys that were asked for. */
+interface KnownUser extends TurnUser {
+  readonly keys: Map<PasswordAlgorithm, Uint8Array>;
+}
+
 export class Credentials {
   readonly realm: string;
   readonly #options: CredentialsOptions;
   readonly #clock: Clock;
   readonly #revocations: Revocations;
   readonly #maximum: number;
-  /** Keys by algorithm and username. */
-  readonly #keys: Generations<string, Uint8Array>;
+  readonly #known: Generations<string, KnownUser>;
 
   constructor(
     options: CredentialsOptions,
@@ -50,37 +54,55 @@ export class Credentials {
     this.#clock = clock;
     this.#revocations = revocations;
     this.#maximum = limits.tickets;
-    this.#keys = new Generations(limits.ticketLifeMs);
+    this.#known = new Generations(limits.ticketLifeMs);
   }
 
   /** `undefined` for a name that has no password here, or had one. */
   user(now: number, username: string): TurnUser | undefined {
-    if (username.length > maxUsernameBytes) return undefined;
-    const { primitives, secret, users } = this.#options;
-    const hash = revocationHash(primitives, secret, username);
-    if (this.#revocations.has(hash)) return undefined;
-    const password = users.get(username);
-    if (password !== undefined) return { username, expiresAtMs: Infinity, password, hash };
-    const seconds = mintedForm.exec(username)?.[1];
-    if (seconds === undefined || ticketScope(username) !== undefined) return undefined;
-    const expiresAtMs = Number(seconds) * 1000;
-    if (this.#clock.epochMs(now) >= expiresAtMs) return undefined;
-    return { username, expiresAtMs, password: mintedPassword(primitives, secret, username), hash };
+    const user = this.#known.get(now, username) ?? this.#derive(username);
+    if (user === undefined || this.isRevoked(user) || this.#clock.epochMs(now) >= user.expiresAtMs) return undefined;
+    return user;
   }
 
-  /** The key of a user's messages. */
-  key(now: number, { username, password }: TurnUser, algorithm: PasswordAlgorithm): Uint8Array {
-    const name = `${algorithm} ${username}`;
-    const known = this.#keys.get(now, name);
-    const key = known ?? longTermKey(this.#options.primitives, algorithm, username, this.realm, password);
-    if (known === undefined && this.#keys.size >= this.#maximum) this.#keys.shed();
-    this.#keys.set(now, name, key);
-    return key;
+  /** The key of a user's messages. Remembered with the user, once the user has shown to know it. */
+  key(user: TurnUser, algorithm: PasswordAlgorithm): Uint8Array {
+    const { username, password } = user;
+    const known = isKnown(user) ? user.keys.get(algorithm) : undefined;
+    return known ?? longTermKey(this.#options.primitives, algorithm, username, this.realm, password);
+  }
+
+  /** The user has proven itself with that key. */
+  remember(now: number, user: TurnUser, algorithm: PasswordAlgorithm, key: Uint8Array): void {
+    const { username } = user;
+    const known = this.#known.get(now, username) ?? { ...user, keys: new Map<PasswordAlgorithm, Uint8Array>() };
+    known.keys.set(algorithm, key);
+    if (this.#known.size >= this.#maximum && !this.#known.get(now, username)) this.#known.shed();
+    this.#known.set(now, username, known);
   }
 
   isRevoked({ hash }: TurnUser): boolean {
     return this.#revocations.has(hash);
   }
+
+  #derive(username: string): TurnUser | undefined {
+    if (username.length > maxUsernameBytes) return undefined;
+    const { primitives, secret, users } = this.#options;
+    const hash = revocationHash(primitives, secret, username);
+    const password = users.get(username);
+    if (password !== undefined) return { username, expiresAtMs: Infinity, password, hash };
+    const seconds = mintedForm.exec(username)?.[1];
+    if (seconds === undefined || ticketScope(username) !== undefined) return undefined;
+    return {
+      username,
+      expiresAtMs: Number(seconds) * 1000,
+      password: mintedPassword(primitives, secret, username),
+      hash,
+    };
+  }
+}
+
+function isKnown(user: TurnUser): user is KnownUser {
+  return "keys" in user;
 }
 
 /** What coturn's `use-auth-secret` takes: base64 with padding (RFC 4648 section 4) of HMAC-SHA1. */

@@ -23,7 +23,7 @@ export interface Wanted {
 }
 
 /** A port that is taken is drawn again, so many times in all. */
-const maxTries = 16;
+const maxTries = 32;
 
 /** Above the ids of all ports that a server opens at its start. */
 const firstRelayPort = 1_000_000;
