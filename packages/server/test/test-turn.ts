@@ -25,7 +25,7 @@ const realm = "punch.example.org";
 export const relayIp: Address = at("192.0.2.1:0");
 const relayIp6 = at("[2001:db8::1]:0");
 
-const turnOptions: TurnOptions = {
+export const turnOptions: TurnOptions = {
   realm,
   users: new Map([["alice", "wonderland"]]),
   relayPorts: { first: 50_000, last: 50_999 },

@@ -36,6 +36,8 @@ export interface Limits {
   readonly allocationsPerUser: number;
   /** Addresses that one allocation lets in. */
   readonly permissionsPerAllocation: number;
+  /** TURN channels of one allocation. */
+  readonly channelsPerAllocation: number;
   /** TCP connections. */
   readonly streams: number;
   readonly streamsPerAddress: number;
@@ -115,6 +117,7 @@ export const defaultLimits: Limits = {
   allocations: 16_384,
   allocationsPerUser: 256,
   permissionsPerAllocation: 256,
+  channelsPerAllocation: 256,
   streams: 8_192,
   streamsPerAddress: 64,
 

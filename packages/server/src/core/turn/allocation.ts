@@ -72,14 +72,14 @@ export class Allocation {
     return endsAt !== undefined && endsAt > now;
   }
 
-  /** Permits, or for longer. False when as many as may be are permitted already. */
-  permit(peer: Address, endsAt: number, now: number, maximum: number): boolean {
+  /** Permits, or for longer: all of them, or none and false when they would be more than may be. */
+  permit(peers: readonly Address[], endsAt: number, now: number, maximum: number): boolean {
     const permissions = (this.#permissions ??= new Map<AddressKey, number>());
-    const key = ipKey(peer);
-    if (!permissions.has(key) && permissions.size >= maximum)
-      for (const [old, end] of permissions) if (end <= now) permissions.delete(old);
-    if (!permissions.has(key) && permissions.size >= maximum) return false;
-    permissions.set(key, endsAt);
+    const keys = new Set(peers.map(ipKey));
+    const room = (): boolean => permissions.size + [...keys].filter((key) => !permissions.has(key)).length <= maximum;
+    if (!room()) for (const [old, end] of permissions) if (end <= now) permissions.delete(old);
+    if (!room()) return false;
+    for (const key of keys) permissions.set(key, endsAt);
     return true;
   }
 
@@ -91,22 +91,28 @@ export class Allocation {
     return live(now, this.#byPeer?.get(addressKey(peer)));
   }
 
-  /** Binds, or binds for longer. False when the number stands for another peer, or the peer has another number. */
-  bind(now: number, number: number, peer: Address, endsAt: number): boolean {
-    const byNumber = this.channel(now, number);
-    const byPeer = this.channelOf(now, peer);
-    if (byNumber !== byPeer) return false;
-    if (byNumber !== undefined) {
-      byNumber.endsAt = endsAt;
+  /** False when the number stands for another peer, or the peer has another number. */
+  isBindable(now: number, number: number, peer: Address): boolean {
+    return this.channel(now, number) === this.channelOf(now, peer);
+  }
+
+  /** Binds what is bindable, or binds it for longer. False when as many as may be are bound. */
+  bind(now: number, number: number, peer: Address, endsAt: number, maximum: number): boolean {
+    const bound = this.channel(now, number);
+    if (bound !== undefined) {
+      bound.endsAt = endsAt;
       return true;
     }
     this.#forgetChannel(this.#byNumber?.get(number));
     this.#forgetChannel(this.#byPeer?.get(addressKey(peer)));
+    const byNumber = (this.#byNumber ??= new Map<number, TurnChannel>());
+    const byPeer = (this.#byPeer ??= new Map<AddressKey, TurnChannel>());
+    if (byNumber.size >= maximum)
+      for (const channel of byNumber.values()) if (channel.endsAt <= now) this.#forgetChannel(channel);
+    if (byNumber.size >= maximum) return false;
     const channel: TurnChannel = { number, peer, endsAt };
-    this.#byNumber ??= new Map();
-    this.#byPeer ??= new Map();
-    this.#byNumber.set(number, channel);
-    this.#byPeer.set(addressKey(peer), channel);
+    byNumber.set(number, channel);
+    byPeer.set(addressKey(peer), channel);
     return true;
   }
 

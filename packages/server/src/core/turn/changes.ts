@@ -62,10 +62,8 @@ export function createPermission(
     const refusal = refusalOf(turn, allocation, peer);
     if (refusal !== undefined) return refusal;
   }
-  for (const peer of peers) {
-    if (!allocation.permit(peer, now + permissionMs, now, state.limits.permissionsPerAllocation))
-      return ErrorCode.serverFull;
-  }
+  if (!allocation.permit(peers, now + permissionMs, now, state.limits.permissionsPerAllocation))
+    return ErrorCode.serverFull;
   sendProtected(state, beginSuccess(state, question), question, asker);
   return "served";
 }
@@ -77,9 +75,10 @@ export function bindChannel(state: ServerState, turn: TurnState, { question, ask
   if (number === undefined || peer === undefined || peer.port === 0) return ErrorCode.badRequest;
   const refusal = refusalOf(turn, allocation, peer);
   if (refusal !== undefined) return refusal;
-  if (!allocation.permit(peer, now + permissionMs, now, state.limits.permissionsPerAllocation))
-    return ErrorCode.serverFull;
-  if (!allocation.bind(now, number, peer, now + channelMs)) return ErrorCode.badRequest;
+  if (!allocation.isBindable(now, number, peer)) return ErrorCode.badRequest;
+  const { permissionsPerAllocation, channelsPerAllocation } = state.limits;
+  if (!allocation.permit([peer], now + permissionMs, now, permissionsPerAllocation)) return ErrorCode.serverFull;
+  if (!allocation.bind(now, number, peer, now + channelMs, channelsPerAllocation)) return ErrorCode.serverFull;
   sendProtected(state, beginSuccess(state, question), question, asker);
   return "served";
 }

@@ -74,13 +74,13 @@ export function relaySend(relaying: Relaying, allocation: Allocation, message: S
 function relayToClient(relaying: Relaying, allocation: Allocation, peer: Address, data: Uint8Array): Relayed {
   const { state, turn, now, out } = relaying;
   if (!allocation.permits(now, peer)) return "no-permission";
-  if (!spend(relaying, allocation, data.length)) return "no-credit";
   const channel = allocation.channelOf(now, peer);
   const bytes =
     channel === undefined
       ? encodeDataIndication(turn.builder, randomBytes(state.random, 12), peer, data)
-      : channelDataOf(channel.number, data);
+      : channelDataOf(channel.number, data, turn.builder.capacityBytes);
   if (bytes === undefined) return "too-large";
+  if (!spend(relaying, allocation, data.length)) return "no-credit";
   const { port, address, options } = allocation.tuple;
   out.send(port, address, bytes, options);
   return "served";
@@ -92,7 +92,8 @@ function relayToPeer(relaying: Relaying, allocation: Allocation, peer: Address, 
   if (relay === undefined || !allocation.permits(now, peer)) return "no-permission";
   // Inside, because a server behind a 1:1 NAT may not reach its own public address.
   const other = turn.allocations.at(peer);
-  if (other === undefined && turn.policy.refusal(peer) !== undefined) return "no-permission";
+  const isRefused = other === undefined ? turn.policy.refusal(peer) !== undefined : !other.permits(now, relay.address);
+  if (isRefused) return "no-permission";
   if (!spend(relaying, allocation, data.length)) return "no-credit";
   if (other !== undefined) return relayToClient(relaying, other, relay.address, data);
   out.send(relay.port, peer, data);
@@ -107,7 +108,8 @@ function spend({ state, now }: Relaying, allocation: Allocation, bytes: number):
   return true;
 }
 
-function channelDataOf(number: number, data: Uint8Array): Uint8Array {
+function channelDataOf(number: number, data: Uint8Array, maximumBytes: number): Uint8Array | undefined {
+  if (channelHeaderBytes + data.length > maximumBytes) return undefined;
   const bytes = new Uint8Array(channelHeaderBytes + data.length);
   writeChannelHeader(bytes, number, data.length);
   bytes.set(data, channelHeaderBytes);
