@@ -48,6 +48,8 @@ export interface PortRequest {
   readonly local?: Address;
   /** 0 lets the system choose. */
   readonly port: number;
+  /** One of thousands: it has to do with the buffers that the system gives every socket. */
+  readonly lean?: true;
 }
 
 /** Where a machine's effects go. `bytes` belong to the caller again when the call returns. */

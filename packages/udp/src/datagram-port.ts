@@ -92,7 +92,7 @@ export function openDatagramPort(id: PortId, request: PortRequest, context: Port
     context.tell({ type: "port-failed", port: id, code: failure ?? "EADDRNOTAVAIL" });
     return undefined;
   }
-  enlargeBuffers(socket);
+  if (request.lean !== true) enlargeBuffers(socket);
   context.tell({ type: "port-opened", port: id, local });
   return new DatagramPort(socket, request.family, context);
 }

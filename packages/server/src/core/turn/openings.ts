@@ -84,7 +84,7 @@ export class Openings {
     this.#tuples.add(opening.allocation.tuple);
     const above = (opening.relays.at(-1)?.address.port ?? 0) + 1;
     const port = wanted.port === "kept" ? above : this.#draw(random, wanted.port !== "any");
-    out.openPort(id, { family: wanted.family, port });
+    out.openPort(id, { family: wanted.family, port, lean: true });
     return true;
   }
 
