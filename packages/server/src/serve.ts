@@ -13,8 +13,8 @@ import {
   type Sizes,
 } from "./core/index.ts";
 import { defaultPort, defaultSecondPort, isNeeded, isWithoutIp6, listenPorts, portError } from "./listen-ports.ts";
+import { ownAddresses, publicAddresses } from "./public-addresses.ts";
 import { findPublicNames, isGuess, named, type PublicNames, taught } from "./public-names.ts";
-import { ownAddresses, relayAddresses } from "./relay-addresses.ts";
 import { type Revocation, RevocationReader } from "./revocation-file.ts";
 import { writeServerFile } from "./server-file.ts";
 import { openStateFolder } from "./state-folder.ts";
@@ -179,16 +179,16 @@ export class RunningServer {
     return port.transport === "tcp" ? this.#listeningTcp : this.#listening;
   }
 
-  async #tellRelayAddresses({ names }: PublicNames): Promise<void> {
-    const addresses = await relayAddresses(names);
-    this.#driver.command({ type: "relay-addresses", addresses, own: ownAddresses() });
+  async #tellPublicAddresses({ names }: PublicNames): Promise<void> {
+    const addresses = await publicAddresses(names);
+    this.#driver.command({ type: "public-addresses", addresses, own: ownAddresses() });
   }
 
   #learn(publicNames: PublicNames): void {
     if (publicNames === this.#publicNames) return;
     this.#publicNames = publicNames;
     this.#onEvent({ type: "public-names", ...publicNames });
-    this.#telling = this.#telling.then(() => this.#tellRelayAddresses(publicNames));
+    this.#telling = this.#telling.then(() => this.#tellPublicAddresses(publicNames));
     const content = { publicNames: publicNames.names, listening: this.#listening.map(addressText) };
     this.#writing = this.#writing
       .then(() => writeServerFile(this.#stateFolder, content))

@@ -47,7 +47,7 @@ export class TurnServer extends TestServer {
   constructor(options: Partial<ServerOptions> = {}) {
     super({ turn: turnOptions, ...options });
     this.openPorts();
-    this.tell({ type: "relay-addresses", addresses: [relayIp, relayIp6], own: [] });
+    this.tell({ type: "public-addresses", addresses: [relayIp, relayIp6], own: [] });
     this.driver = {
       open: (port, request) => {
         const code = this.failure(request);

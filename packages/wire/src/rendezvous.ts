@@ -34,14 +34,28 @@ export function encodeBinding(builder: StunBuilder, transactionId: Uint8Array, w
   return finish(builder);
 }
 
+/** What behaviour discovery (RFC 5780) adds to a Binding's success. */
+export interface Discovered {
+  /** The server's address that the answer leaves from. */
+  readonly origin?: Address | undefined;
+  /** The one that differs from it by IP address and port. */
+  readonly other?: Address | undefined;
+  /** How long the answer is made with PADDING. */
+  readonly totalBytes?: number | undefined;
+}
+
 export function encodeBound(
   builder: StunBuilder,
   transactionId: Uint8Array,
   mapped: Address,
   epoch?: Uint8Array,
+  { origin, other, totalBytes }: Discovered = {},
 ): Uint8Array {
   builder.begin(MessageClass.success, Method.binding, transactionId).xorAddress(Attribute.xorMappedAddress, mapped);
   if (epoch) builder.attribute(Attribute.epoch, epoch);
+  if (origin) builder.address(Attribute.responseOrigin, origin);
+  if (other) builder.address(Attribute.otherAddress, other);
+  if (totalBytes !== undefined) builder.pad(totalBytes, fingerprintOnly);
   return finish(builder);
 }
 

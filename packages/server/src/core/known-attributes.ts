@@ -14,7 +14,7 @@ const stun: readonly number[] = [
   Attribute.padding,
 ];
 
-const binding: ReadonlySet<number> = new Set(stun);
+const binding: ReadonlySet<number> = new Set([...stun, Attribute.changeRequest, Attribute.responsePort]);
 
 const rendezvous: ReadonlySet<number> = new Set([
   ...stun,

@@ -1,5 +1,5 @@
 /** The server's ports: those that it opens, and what became of them. */
-import type { Address, Outbox, PortId, PortRequest } from "@fractal-punch/machine";
+import { type Address, addressScope, type Outbox, type PortId, type PortRequest, sameIp } from "@fractal-punch/machine";
 import type { ServerEvent } from "./events.ts";
 
 export interface ListenPort extends PortRequest {
@@ -10,6 +10,8 @@ export interface ListenPort extends PortRequest {
 export class Ports {
   /** By id. */
   readonly #ports: ListenPort[];
+  /** By id; those of open ports. */
+  readonly #locals: (Address | undefined)[] = [];
   readonly #tcp: boolean;
   #awaited = 0;
 
@@ -27,6 +29,29 @@ export class Ports {
     return this.#ports[id]?.transport === "tcp";
   }
 
+  /** What the port is bound to; `undefined` while it is not open. */
+  localOf(id: PortId): Address | undefined {
+    return this.#locals[id];
+  }
+
+  /** Which of the addresses of that family and scope that the server listens on it is: 0 for the first. */
+  rankOf(local: Address): number {
+    return this.#alike(local).findIndex((other) => sameIp(other, local));
+  }
+
+  /**
+   * The open port of UDP that differs from that one by its IP address (to the next of those that the server listens on,
+   * of the same scope), by its number, or by both; `undefined` where there is none.
+   */
+  otherThan(id: PortId, differs: { readonly ip: boolean; readonly port: boolean }): PortId | undefined {
+    const local = this.#locals[id];
+    const main = this.isMain(id) !== differs.port;
+    const wanted = local && (differs.ip ? this.#nextIp(local) : local);
+    if (wanted === undefined || this.isTcp(id)) return undefined;
+    const found = this.#ports.findIndex((port, other) => this.#isUdpAt(other, wanted) && port.main === main);
+    return found < 0 ? undefined : found;
+  }
+
   open(out: Outbox<ServerEvent>): void {
     this.#awaited = this.#ports.length;
     for (const [id, request] of this.#ports.entries()) out.openPort(id, request);
@@ -35,6 +60,7 @@ export class Ports {
   opened(id: PortId, local: Address, out: Outbox<ServerEvent>): void {
     const port = this.#ports[id];
     if (port === undefined) return;
+    this.#locals[id] = local;
     out.emit({ type: "listening", port, local });
     if (this.#tcp && port.main && port.family === 4 && port.transport !== "tcp") this.#join(port, local.port, out);
     this.#settled(out);
@@ -51,6 +77,27 @@ export class Ports {
     const joined: ListenPort = { ...port, transport: "tcp", port: number };
     this.#awaited++;
     out.openPort(this.#ports.push(joined) - 1, joined);
+  }
+
+  /** The last is followed by the first. */
+  #nextIp(local: Address): Address | undefined {
+    const alike = this.#alike(local);
+    const next = alike[(this.rankOf(local) + 1) % alike.length];
+    return next && !sameIp(next, local) ? next : undefined;
+  }
+
+  /** Those of its family and scope that main ports of UDP are bound to, in the order in which they were asked for. */
+  #alike(local: Address): Address[] {
+    const scope = addressScope(local);
+    return this.#locals.filter((other, id): other is Address => {
+      const isListed = other?.family === local.family && this.isMain(id) && !this.isTcp(id);
+      return isListed && addressScope(other) === scope;
+    });
+  }
+
+  #isUdpAt(id: PortId, ip: Address): boolean {
+    const local = this.#locals[id];
+    return local !== undefined && sameIp(local, ip) && !this.isTcp(id);
   }
 
   #settled(out: Outbox<ServerEvent>): void {

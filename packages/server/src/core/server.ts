@@ -16,6 +16,7 @@ import { datagramKind, ErrorCode, MessageClass, Method, maxPayloadBytes, StunMes
 import { handleBinding } from "./binding.ts";
 import { handleConnect } from "./connect.ts";
 import type { Counters, ServedWord } from "./counters.ts";
+import { isPaddedBinding } from "./discovery.ts";
 import type { ServerEvent } from "./events.ts";
 import { knownAttributes } from "./known-attributes.ts";
 import { hintNoChannel } from "./no-channel.ts";
@@ -35,9 +36,12 @@ import type { TurnState } from "./turn/turn-state.ts";
 export type ServerCommand =
   /** Opens the ports. */
   | { readonly type: "start" }
+  /**
+   * The addresses under which others reach this machine, ports aside (`ServerState.publicAddresses`), and those of its
+   * interfaces.
+   */
+  | { readonly type: "public-addresses"; readonly addresses: readonly Address[]; readonly own: readonly Address[] }
   /** `usernameHash` as `revocationHash` makes it; `expirySeconds` since 1970, from when on it need not be remembered. */
-  /** What TURN's relayed addresses are made of, one of each family, and all addresses at which this machine is reached. */
-  | { readonly type: "relay-addresses"; readonly addresses: readonly Address[]; readonly own: readonly Address[] }
   | { readonly type: "revoke"; readonly usernameHash: string; readonly expirySeconds: number };
 
 /** How many entries each table has. */
@@ -117,7 +121,8 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
     if (ports.isTcp(port)) return this.#receiveStream(now, port, from, bytes, out);
     const tuple = tuples.find(port, from);
     if (turn !== undefined && relayForTurn({ state: this.#state, turn, now, out }, port, from, tuple, bytes)) return;
-    if (bytes.length > maxPayloadBytes && tuple?.allocation === undefined) return counters.dropped.add("too-large");
+    if (bytes.length > maxPayloadBytes && tuple?.allocation === undefined && !isPaddedBinding(bytes))
+      return counters.dropped.add("too-large");
     if (from.port === 0) return counters.dropped.add("bad-source");
     if (classic?.receive(now, port, from, bytes, localOf(info), out) === true) return;
     switch (datagramKind(bytes)) {
@@ -156,10 +161,9 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
       case "stream-ended":
         streams.ended(command.port, command.from);
         return classic?.streamEnded(command.port, command.from);
-      case "relay-addresses":
-        if (turn === undefined) return;
-        turn.relayAddresses = command.addresses;
-        return turn.policy.learnOwn([...command.addresses, ...command.own]);
+      case "public-addresses":
+        this.#state.publicAddresses = command.addresses;
+        return turn?.policy.learnOwn([...command.addresses, ...command.own]);
       case "revoke":
         return this.#revoke(now, command.usernameHash, command.expirySeconds, out);
       default:

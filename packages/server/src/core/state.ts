@@ -1,5 +1,12 @@
 /** All that the server knows, put together. */
-import { type AddressKey, Deadlines, type Random, randomBytes, type ServerPrimitives } from "@fractal-punch/machine";
+import {
+  type Address,
+  type AddressKey,
+  Deadlines,
+  type Random,
+  randomBytes,
+  type ServerPrimitives,
+} from "@fractal-punch/machine";
 import { asciiBytes, StunBuilder } from "@fractal-punch/wire";
 import { Buckets } from "./buckets.ts";
 import { Channels } from "./channels.ts";
@@ -7,6 +14,7 @@ import { Classic } from "./classic.ts";
 import { Clock } from "./clock.ts";
 import { Counters } from "./counters.ts";
 import { DialledAddresses } from "./dialled-addresses.ts";
+import { maxPaddedBytes } from "./discovery.ts";
 import { Introductions } from "./introductions.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { Nonces } from "./nonces.ts";
@@ -78,6 +86,11 @@ export interface ServerState {
   readonly builder: StunBuilder;
   /** Random, once for each start. */
   readonly epoch: Uint8Array;
+  /**
+   * Under which others reach this machine, ports aside; without one of a family nothing is relayed from that family.
+   * Several of one family are in the order of the addresses that the server listens on.
+   */
+  publicAddresses: readonly Address[];
   /** How hosts dialled this server last. */
   readonly dialled: DialledAddresses;
   readonly serverKey: { readonly secret: Uint8Array; readonly public: Uint8Array };
@@ -120,8 +133,9 @@ export function createState(options: ServerOptions): ServerState {
     clock,
     deadlines,
     counters,
-    builder: new StunBuilder(),
+    builder: new StunBuilder(maxPaddedBytes),
     epoch: randomBytes(random, 8),
+    publicAddresses: [],
     dialled: new DialledAddresses(),
     serverKey: { secret: serverSecretKey, public: primitives.publicKey(serverSecretKey) },
     nonces: new Nonces(primitives, secret, limits.nonceLifeMs),

@@ -72,7 +72,7 @@ export function relayOpened(
   const opening = turn.openings.take(port);
   if (opening === undefined) return false;
   const wanted = opening.wanted.shift();
-  const relayed = turn.relayAddresses.find(({ family }) => family === local.family);
+  const relayed = state.publicAddresses.find(({ family }) => family === local.family);
   const relay = { port, address: withPort(relayed ?? local, local.port) };
   if (wanted?.port === "kept") opening.kept = relay;
   else opening.relays.push(relay);
@@ -101,7 +101,7 @@ export function relayFailed(
 function proceed(state: ServerState, turn: TurnState, now: number, opening: Opening, out: Outbox<ServerEvent>): void {
   for (let wanted = opening.wanted[0]; wanted !== undefined; wanted = opening.wanted[0]) {
     const { family } = wanted;
-    const isPossible = turn.relayAddresses.some((address) => address.family === family);
+    const isPossible = state.publicAddresses.some((address) => address.family === family);
     if (isPossible && turn.openings.tryNext(opening, state.random, out)) return;
     if (wanted.port === "kept") drawPairAnew(opening, out);
     withoutFamily(opening, isPossible ? ErrorCode.serverFull : ErrorCode.addressFamilyNotSupported);

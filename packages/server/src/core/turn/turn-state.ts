@@ -1,5 +1,5 @@
 /** All that TURN needs to know, put together (RFC 8656). */
-import type { Address, Deadlines, ServerPrimitives } from "@fractal-punch/machine";
+import type { Deadlines, ServerPrimitives } from "@fractal-punch/machine";
 import { StunBuilder } from "@fractal-punch/wire";
 import type { Clock } from "../clock.ts";
 import type { Limits } from "../limits.ts";
@@ -34,8 +34,6 @@ export interface TurnState {
   readonly policy: RelayPolicy;
   /** For Data indications, which are larger than what they carry. */
   readonly builder: StunBuilder;
-  /** What relayed addresses are made of, one for each family, ports aside; without one a family is not relayed from. */
-  relayAddresses: readonly Address[];
 }
 
 /** What TURN shares with the rest of the server. */
@@ -60,6 +58,5 @@ export function createTurnState(options: TurnOptions, surroundings: TurnSurround
     reservations: new Reservations(deadlines),
     policy: new RelayPolicy({ allow, deny, own: [] }),
     builder: new StunBuilder(largestDatagramBytes),
-    relayAddresses: [],
   };
 }

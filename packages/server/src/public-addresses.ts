@@ -1,12 +1,15 @@
-/** The addresses that TURN's relayed addresses are made of, and those that no client may have the server send to. */
+/** The addresses at which others reach this machine, and those that no client may have the server send to. */
 import { lookup } from "node:dns/promises";
 import { networkInterfaces } from "node:os";
 import { type Address, addressFromIpText } from "@fractal-punch/machine";
 
-/** The first address of each family under which others reach the server; a name that cannot be resolved gives none. */
-export async function relayAddresses(publicNames: readonly string[]): Promise<Address[]> {
-  const found = (await Promise.all(publicNames.map(addressesOf))).flat();
-  const firsts = [4, 6].map((family) => found.find((address) => address.family === family));
+/**
+ * What stands for each name, in their order: its first address of each family, because a resolver gives several in any
+ * order. A name that cannot be resolved gives none.
+ */
+export async function publicAddresses(publicNames: readonly string[]): Promise<Address[]> {
+  const found = await Promise.all(publicNames.map(addressesOf));
+  const firsts = found.flatMap((all) => [4, 6].map((family) => all.find((address) => address.family === family)));
   return firsts.filter((address) => address !== undefined);
 }
 
