@@ -104,7 +104,7 @@ function listenFailedLine({ port, code }: ServeEvent & { type: "listen-failed" }
   const loss =
     transport === "udp"
       ? "peers then learn less about their NATs"
-      : "old programs that use TCP are not served. If another program has the port, stop that one and start the server again";
+      : "programs that use TCP are not served. If another program has the port, stop that one and start the server again";
   const text = `${transport.toUpperCase()} port ${port.port} cannot be opened (${code}). The server does without it; ${loss}.`;
   return warn("listen-failed", { transport, port: port.port, code }, text);
 }

@@ -55,7 +55,7 @@ export function addServeCommand(program: Command): void {
     .description("run the server, on a machine with a public address")
     .option("--public <name...>", "names or addresses under which others reach it (default: found out)")
     .option("--listen <ip...>", "listen on these addresses (default: all)")
-    .option("--port <n>", "port of UDP, and of TCP for old programs; 0: any", port, defaultPort)
+    .option("--port <n>", "port of UDP and TCP; 0: any", port, defaultPort)
     .option("--port2 <n>", "second UDP port, which tells peers how their NATs map; 0: any", port, defaultSecondPort)
     .option("--state <folder>", "where its secret and revocations are kept")
     .addOption(
@@ -69,7 +69,7 @@ export function addServeCommand(program: Command): void {
       "relay at most so much for each ticket until it ends, for example 500G",
       bytesOption,
     )
-    .option("--no-classic", "do not serve the classic protocols, which ask for no ticket, and open no TCP port")
+    .option("--no-classic", "do not serve the classic protocols, which ask for no ticket")
     .option(
       "--classic-entries <n>",
       "so many requests of each classic kind may wait",
@@ -81,7 +81,7 @@ export function addServeCommand(program: Command): void {
       "metrics for Prometheus over HTTP, on a loopback address such as 127.0.0.1:9480 (default: none)",
       loopbackOption,
     )
-    .option("--no-turn", "relay for no other programs by TURN")
+    .option("--no-turn", "relay for no other programs by TURN; with --no-classic, open no TCP port either")
     .option("--realm <text>", "what TURN's clients are told to ask with", "fractal-punch")
     .option("--relay-ports <first-last>", "UDP ports that TURN relays through (default: 49152-65535)", rangeOption)
     .option(
@@ -167,7 +167,7 @@ function tellReady(
   const server = port === defaultPort ? (names[0] ?? "ADDRESS") : dialText(names[0] ?? "ADDRESS", port);
   const open = options.access === "open";
   const ticket = open ? "" : " --ticket TICKET";
-  const tcp = tcpAddresses.length === 0 ? "" : `, on TCP ${tcpAddresses.join(" and ")} for old programs`;
+  const tcp = tcpAddresses.length === 0 ? "" : ` and TCP ${tcpAddresses.join(" and ")}`;
   const metricsText = metrics === undefined ? "" : `; metrics at http://${metrics.address}/metrics`;
   const text = `Ready on UDP ${addresses.join(" and ")}${tcp}${metricsText}; state in ${state}.`;
   const advice = `

@@ -98,7 +98,8 @@ async function makeTurnTicket(name: string, options: TicketOptions): Promise<voi
   const expirySeconds = expiryAfter(options.ttl ?? clientLifeSeconds);
   const { username, password } = mintTurnTicket(await secretOf(options), name, expirySeconds);
   const server = await serverTextOf(options.state ?? defaultStateFolder());
-  const iceServers = [{ urls: [`stun:${server}`, `turn:${server}?transport=udp`], username, credential: password }];
+  const urls = [`stun:${server}`, `turn:${server}?transport=udp`, `turn:${server}?transport=tcp`];
+  const iceServers = [{ urls, username, credential: password }];
   const output = new Output(options.json === true);
   output.event("turn", { iceServers, expirySeconds }, JSON.stringify(iceServers, undefined, 2));
   output.notice(`Good until ${dateText(expirySeconds * 1000)}. It is for RTCPeerConnection's iceServers.`);

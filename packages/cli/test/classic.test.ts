@@ -82,9 +82,9 @@ test("generation 2 over TCP: post and ask are told each other's true ports, and 
   await expectMatch(old, 2, "tcp", cloudPort, clientPort);
 });
 
-test("with --no-classic the server answers no classic request, and refuses TCP", async (t) => {
+test("with --no-classic the server answers no classic request, and with --no-turn as well it refuses TCP", async (t) => {
   const machine = new Machine(t);
-  const old = new OldWorld(machine, await startServer(machine, 0, "--no-classic"));
+  const old = new OldWorld(machine, await startTcpServer(machine, "--no-classic"));
   const socket = createSocket("udp4");
   t.after(() => socket.close());
   const ask = Buffer.from("00000000c000020100007e06", "hex");
@@ -93,7 +93,10 @@ test("with --no-classic the server answers no classic request, and refuses TCP",
   const [first]: Buffer[] = await once(socket, "message");
   assert.equal(first?.readUInt16BE(0), 0x0101, "the first answer is STUN's success");
 
-  const cloud = old.cloud("generation-2-tcp", "post", publicPort, "1", "9000");
+  await old.cloud("generation-2-tcp", "post", publicPort, "1", "9000").event("closed-by-server");
+
+  const without = new OldWorld(machine, await startServer(machine, 0, "--no-classic", "--no-turn"));
+  const cloud = without.cloud("generation-2-tcp", "post", publicPort, "1", "9000");
   assert.match(textOf(await cloud.event("failed"), "reason"), /ECONNREFUSED/);
 });
 

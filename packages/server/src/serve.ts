@@ -112,7 +112,7 @@ export class RunningServer {
     return this.#listening;
   }
 
-  /** The same for TCP: empty without the classic protocols, or where no port could be opened. */
+  /** The same for TCP: empty with neither the classic protocols nor TURN, or where no port could be opened. */
   get listeningTcp(): readonly Address[] {
     return this.#listeningTcp;
   }

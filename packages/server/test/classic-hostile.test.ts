@@ -56,13 +56,16 @@ test("switched off, classic datagrams are nobody's, and no port of TCP is opened
   );
 });
 
-test("a port of TCP is opened for each main port of IPv4, at the number that this one got", () => {
+test("a port of TCP is opened for each main port, at the number that this one got", () => {
   const server = new TestServer();
   server.openPorts();
   const tcp = server.opened.filter(({ transport }) => transport === "tcp");
   assert.deepEqual(
     tcp.map(({ family, port }) => [family, port]),
-    [[4, 48_800]],
+    [
+      [4, 48_800],
+      [6, 48_800],
+    ],
   );
 });
 

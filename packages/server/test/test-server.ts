@@ -45,7 +45,8 @@ export interface Sent {
 }
 
 export interface TestDriver {
-  open(port: number, request: PortRequest): DriverCommand;
+  /** What became of it; `undefined` when that is not known yet. */
+  open(port: number, request: PortRequest): DriverCommand | undefined;
   close(port: number): void;
 }
 
@@ -171,7 +172,8 @@ export class TestServer {
     const sent: Sent[] = [];
     const news: DriverCommand[] = [];
     for (const effect of this.#out.take()) {
-      if (effect.type === "open-port" && this.driver) news.push(this.driver.open(effect.port, effect.request));
+      const became = effect.type === "open-port" ? this.driver?.open(effect.port, effect.request) : undefined;
+      if (became !== undefined) news.push(became);
       if (effect.type === "close-port") this.driver?.close(effect.port);
       if (effect.type === "send") {
         const { type: _, ...datagram } = effect;

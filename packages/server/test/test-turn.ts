@@ -1,6 +1,13 @@
 /** A TURN client in memory, and a server that has TURN. */
 import assert from "node:assert/strict";
-import { type Address, type PortRequest, randomBytes, sameAddress, withPort } from "@fractal-punch/machine";
+import {
+  type Address,
+  type PortId,
+  type PortRequest,
+  randomBytes,
+  sameAddress,
+  withPort,
+} from "@fractal-punch/machine";
 import { mintedPassword, networkFromText, type ServerOptions, type TurnOptions } from "@fractal-punch/server/core";
 import { nodePrimitives } from "@fractal-punch/udp/primitives";
 import {
@@ -85,6 +92,8 @@ export class TurnClient {
   readonly address: Address;
   readonly credential: Credential;
   readonly algorithm: PasswordAlgorithm | undefined;
+  /** The server's port, of UDP or TCP. */
+  readonly port: PortId;
   readonly #builder = new StunBuilder(2_000);
   #nonce: Uint8Array | undefined;
 
@@ -94,11 +103,13 @@ export class TurnClient {
     address: Address,
     credential: Credential = minted("bob"),
     algorithm?: PasswordAlgorithm,
+    port: PortId = address.family === 4 ? 0 : 1,
   ) {
     this.server = server;
     this.address = address;
     this.credential = credential;
     this.algorithm = algorithm;
+    this.port = port;
   }
 
   get key(): Uint8Array {
@@ -110,7 +121,7 @@ export class TurnClient {
   ask(method: number, write: Write = () => undefined, transactionId: Uint8Array = this.transactionId()): StunMessage {
     this.#nonce ??= this.challenge().value(Attribute.nonce);
     const bytes = this.request(method, write, transactionId);
-    const answer = load(only(this.server.receive(this.address, bytes), this.address).slice());
+    const answer = load(only(this.server.receive(this.address, bytes, this.port), this.address).slice());
     assert.deepEqual(answer.transactionId, transactionId);
     const code = errorCodeOf(answer);
     if (code !== 401 && code !== 438) this.#check(answer, code);
@@ -139,7 +150,7 @@ export class TurnClient {
       .u32(Attribute.requestedTransport, Transport.udp * 0x100_0000)
       .bytes()
       .slice();
-    return load(only(this.server.receive(this.address, bytes), this.address).slice());
+    return load(only(this.server.receive(this.address, bytes, this.port), this.address).slice());
   }
 
   allocate(write: Write = () => undefined, transactionId: Uint8Array = this.transactionId()): StunMessage {
@@ -175,12 +186,12 @@ export class TurnClient {
   send(peer: Address, data: Uint8Array): Sent[] {
     const builder = this.#builder.begin(MessageClass.indication, Method.send, this.transactionId());
     const bytes = builder.xorAddress(Attribute.xorPeerAddress, peer).attribute(Attribute.data, data).bytes().slice();
-    return this.server.receive(this.address, bytes);
+    return this.server.receive(this.address, bytes, this.port);
   }
 
   channelData(number: number, data: Uint8Array): Sent[] {
     const head = Uint8Array.of(number >> 8, number & 0xff, data.length >> 8, data.length & 0xff);
-    return this.server.receive(this.address, Uint8Array.of(...head, ...data));
+    return this.server.receive(this.address, Uint8Array.of(...head, ...data), this.port);
   }
 
   transactionId(): Uint8Array {

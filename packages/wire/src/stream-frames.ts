@@ -23,6 +23,8 @@ const leastHeldBytes = 64;
 const none = new Uint8Array(0);
 
 export class StreamFrames {
+  /** A message that announces more than this is "too-long". May be changed between messages. */
+  longestBytes: number;
   #piece: Uint8Array = none;
   /** Where in the piece the next message goes on. */
   #at = 0;
@@ -30,6 +32,10 @@ export class StreamFrames {
   #held: Uint8Array = none;
   #heldBytes = 0;
   #fault: StreamFault | undefined;
+
+  constructor(longestBytes: number = maxStreamMessageBytes) {
+    this.longestBytes = longestBytes;
+  }
 
   /** Takes the next piece of the stream, of any size, once `next` has given `undefined` or a fault. */
   push(piece: Uint8Array): void {
@@ -54,7 +60,7 @@ export class StreamFrames {
 
   #fromPiece(): Uint8Array | StreamFault | undefined {
     const rest = this.#piece.subarray(this.#at);
-    const wanted = wantedBytes(rest);
+    const wanted = this.#wanted(rest);
     if (typeof wanted === "string") return this.#end(wanted);
     if (rest.length < wanted) {
       this.#hold(wanted);
@@ -67,7 +73,7 @@ export class StreamFrames {
   #fromHeld(): Uint8Array | StreamFault | undefined {
     for (;;) {
       const held = this.#held.subarray(0, this.#heldBytes);
-      const wanted = wantedBytes(held);
+      const wanted = this.#wanted(held);
       if (typeof wanted === "string") return this.#end(wanted);
       if (held.length >= wanted) {
         this.#release();
@@ -76,6 +82,11 @@ export class StreamFrames {
       if (this.#at === this.#piece.length) return this.#wait();
       this.#hold(wanted);
     }
+  }
+
+  #wanted(bytes: Uint8Array): number | StreamFault {
+    const wanted = wantedBytes(bytes);
+    return typeof wanted === "number" && wanted > this.longestBytes ? "too-long" : wanted;
   }
 
   /** Moves bytes from the piece to what is held, until that has as many as are wanted. */
@@ -113,32 +124,28 @@ export class StreamFrames {
 /** How long the message is that begins with these bytes, or how many of it are needed to tell. */
 function wantedBytes(bytes: Uint8Array): number | StreamFault {
   if (bytes.length === 0) return channelHeaderBytes;
-  switch (datagramKind(bytes)) {
-    case "stun":
-      return wantedOfStun(bytes);
-    case "channel-data":
-      return wantedOfChannelData(bytes);
-    case "session":
-    case "unknown":
-      return "not-a-message";
-  }
+  if (isChannelData(bytes)) return wantedOfChannelData(bytes);
+  return datagramKind(bytes) === "stun" ? wantedOfStun(bytes) : "not-a-message";
+}
+
+/** Up to 0x7FFF: clients of RFC 5766 choose such numbers, and nothing else on a stream begins with the bits 01. */
+function isChannelData(bytes: Uint8Array): boolean {
+  return (bytes[0] ?? 0) >> 6 === 1;
 }
 
 function wantedOfStun(bytes: Uint8Array): number | StreamFault {
   if (bytes.length < 8) return 8;
   const length = readU16(bytes, 2);
   if (readU32(bytes, 4) !== magicCookie || length % 4 !== 0) return "not-a-message";
-  return length + headerBytes > maxStreamMessageBytes ? "too-long" : length + headerBytes;
+  return length + headerBytes;
 }
 
 function wantedOfChannelData(bytes: Uint8Array): number | StreamFault {
   if (bytes.length < channelHeaderBytes) return channelHeaderBytes;
   const length = readU16(bytes, 2);
-  const wanted = channelHeaderBytes + length + channelPaddingBytes(length);
-  return wanted > maxStreamMessageBytes ? "too-long" : wanted;
+  return channelHeaderBytes + length + channelPaddingBytes(length);
 }
 
 function unpadded(bytes: Uint8Array, wanted: number): Uint8Array {
-  const isChannelData = datagramKind(bytes) === "channel-data";
-  return bytes.subarray(0, isChannelData ? channelHeaderBytes + readU16(bytes, 2) : wanted);
+  return bytes.subarray(0, isChannelData(bytes) ? channelHeaderBytes + readU16(bytes, 2) : wanted);
 }

@@ -77,8 +77,11 @@ export class Classic {
   /** Takes the whole request of a TCP connection, which stays open only for a post. */
   receiveStream(now: number, port: PortId, from: Address, bytes: Uint8Array, out: Outbox<ServerEvent>): void {
     const request = readClassicRequest(bytes);
-    if (request === undefined || from.family === 6) return;
-    const word = this.#request(now, { transport: "tcp", port, from, options: undefined }, request, out);
+    if (request === undefined) return;
+    const word =
+      from.family === 6
+        ? "ip6"
+        : this.#request(now, { transport: "tcp", port, from, options: undefined }, request, out);
     this.#counts.add(word);
     if (word !== "tcp-post") this.#streams.close(port, from, out);
   }

@@ -10,6 +10,7 @@ export { type RefusalWord, type RelayLists, RelayPolicy } from "./relay-policy.t
 export { revocationHash } from "./revocations.ts";
 export { Server, type ServerCommand, type Sizes } from "./server.ts";
 export type { Access, ServerOptions } from "./state.ts";
+export type { StreamWord } from "./streams.ts";
 export { openName, openSecret } from "./tickets.ts";
 export { mintedPassword } from "./turn/credentials.ts";
 export type { TurnOptions } from "./turn/turn-state.ts";

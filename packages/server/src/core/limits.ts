@@ -40,6 +40,7 @@ export interface Limits {
   readonly channelsPerAllocation: number;
   /** TCP connections. */
   readonly streams: number;
+  /** From one address of IPv4, or one /64 of IPv6. */
   readonly streamsPerAddress: number;
 
   /** LIFETIME of a registration: two refreshes of 60 s may be lost. */
@@ -61,6 +62,8 @@ export interface Limits {
   readonly allocationLifeMs: number;
   /** What a TCP connection may take until its first request is whole. */
   readonly streamRequestMs: number;
+  /** How long it may go without another whole message, as long as no allocation is on it. */
+  readonly streamIdleMs: number;
 
   /** Binding requests from one prefix (IPv4 /24, IPv6 /64). */
   readonly bindingRate: Rate;
@@ -132,6 +135,7 @@ export const defaultLimits: Limits = {
   classicVmLifeMs: 600_000,
   allocationLifeMs: 3_600_000,
   streamRequestMs: 10_000,
+  streamIdleMs: 30_000,
 
   bindingRate: { perSecond: 200, burst: 1_000 },
   unauthenticatedRate: { perSecond: 100, burst: 200 },

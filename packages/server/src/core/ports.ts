@@ -15,7 +15,7 @@ export class Ports {
   readonly #tcp: boolean;
   #awaited = 0;
 
-  /** With `tcp`, each main port of IPv4 is joined by one of TCP: at the same number, also where the system chose that. */
+  /** With `tcp`, each main port is joined by one of TCP: at the same number, also where the system chose that. */
   constructor(ports: readonly ListenPort[], tcp: boolean) {
     this.#ports = [...ports];
     this.#tcp = tcp;
@@ -62,7 +62,7 @@ export class Ports {
     if (port === undefined) return;
     this.#locals[id] = local;
     out.emit({ type: "listening", port, local });
-    if (this.#tcp && port.main && port.family === 4 && port.transport !== "tcp") this.#join(port, local.port, out);
+    if (this.#tcp && port.main && port.transport !== "tcp") this.#join(port, local.port, out);
     this.#settled(out);
   }
 

@@ -27,7 +27,7 @@ import { handleReport } from "./report.ts";
 import { createState, type ServerOptions, type ServerState } from "./state.ts";
 import type { Timed } from "./timed.ts";
 import type { Tuple } from "./tuples.ts";
-import { relayFailed, relayOpened } from "./turn/allocate.ts";
+import { abandon, relayFailed, relayOpened } from "./turn/allocate.ts";
 import { endAllocation } from "./turn/end-allocation.ts";
 import { relayForTurn } from "./turn/relaying.ts";
 import { handleSend, handleTurn } from "./turn/turn.ts";
@@ -117,23 +117,8 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
     info: DatagramInfo,
     out: Outbox<ServerEvent>,
   ): void {
-    const { counters, tuples, ports, classic, turn } = this.#state;
-    if (ports.isTcp(port)) return this.#receiveStream(now, port, from, bytes, out);
-    const tuple = tuples.find(port, from);
-    if (turn !== undefined && relayForTurn({ state: this.#state, turn, now, out }, port, from, tuple, bytes)) return;
-    if (bytes.length > maxPayloadBytes && tuple?.allocation === undefined && !isPaddedBinding(bytes))
-      return counters.dropped.add("too-large");
-    if (from.port === 0) return counters.dropped.add("bad-source");
-    if (classic?.receive(now, port, from, bytes, localOf(info), out) === true) return;
-    switch (datagramKind(bytes)) {
-      case "channel-data":
-        return this.#relay(now, port, from, tuple, bytes, out);
-      case "stun":
-        return this.#ask(bytes, { now, port, from, message: this.#message, tuple, options: localOf(info), out });
-      case "session":
-      case "unknown":
-        return this.#drop(bytes, "not-ours");
-    }
+    if (this.#state.ports.isTcp(port)) this.#receiveStream(now, port, from, bytes, out);
+    else this.#receiveMessage(now, port, from, bytes, localOf(info), out);
   }
 
   wake(now: number, out: Outbox<ServerEvent>): void {
@@ -144,7 +129,7 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
   }
 
   command(now: number, command: ServerCommand | DriverCommand, out: Outbox<ServerEvent>): void {
-    const { ports, clock, streams, classic, turn } = this.#state;
+    const { ports, clock, streams, turn } = this.#state;
     switch (command.type) {
       case "start":
         return ports.open(out);
@@ -160,7 +145,7 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
         return streams.opened(now, command.port, command.from, out);
       case "stream-ended":
         streams.ended(command.port, command.from);
-        return classic?.streamEnded(command.port, command.from);
+        return this.#streamGone(now, command.port, command.from, out);
       case "public-addresses":
         this.#state.publicAddresses = command.addresses;
         return turn?.policy.learnOwn([...command.addresses, ...command.own]);
@@ -176,13 +161,52 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
     return Math.min(deadlines.next(), streams.endsAt, classic?.endsAt ?? Infinity);
   }
 
+  #receiveMessage(
+    now: number,
+    port: PortId,
+    from: Address,
+    bytes: Uint8Array,
+    options: SendOptions | undefined,
+    out: Outbox<ServerEvent>,
+  ): void {
+    const { counters, tuples, classic, turn } = this.#state;
+    const tuple = tuples.find(port, from);
+    if (turn !== undefined && relayForTurn({ state: this.#state, turn, now, out }, port, from, tuple, bytes)) return;
+    if (bytes.length > maxPayloadBytes && tuple?.allocation === undefined && !isPaddedBinding(bytes))
+      return counters.dropped.add("too-large");
+    if (from.port === 0) return counters.dropped.add("bad-source");
+    if (classic?.receive(now, port, from, bytes, options, out) === true) return;
+    switch (datagramKind(bytes)) {
+      case "channel-data":
+        return this.#relay(now, port, from, tuple, bytes, out);
+      case "stun":
+        return this.#ask(bytes, { now, port, from, message: this.#message, tuple, options, out });
+      case "session":
+      case "unknown":
+        return this.#drop(bytes, "not-ours");
+    }
+  }
+
   #receiveStream(now: number, port: PortId, from: Address, piece: Uint8Array, out: Outbox<ServerEvent>): void {
     const { streams, classic } = this.#state;
-    const request = streams.receive(port, from, piece, out);
-    if (request === undefined) return;
-    if (request !== "overrun") return classic?.receiveStream(now, port, from, request, out);
-    streams.close(port, from, out);
+    const stream = streams.push(port, from, piece);
+    if (stream === undefined) return;
+    for (let message = streams.next(now, stream, out); message; message = streams.next(now, stream, out)) {
+      if (stream.isClassic) classic?.receiveStream(now, port, from, message, out);
+      else this.#receiveMessage(now, port, from, message, undefined, out);
+    }
+    if (!stream.isOpen) this.#streamGone(now, port, from, out);
+  }
+
+  /** What was there for it ends. */
+  #streamGone(now: number, port: PortId, from: Address, out: Outbox<ServerEvent>): void {
+    const { classic, tuples, turn } = this.#state;
     classic?.streamEnded(port, from);
+    const tuple = tuples.find(port, from);
+    if (turn === undefined || tuple === undefined) return;
+    const opening = turn.openings.on(tuple);
+    if (opening !== undefined) abandon(this.#state, turn, now, opening, out);
+    if (tuple.allocation !== undefined) endAllocation(this.#state, turn, now, tuple.allocation, out);
   }
 
   /** What was meant for the classic protocols is counted as theirs. */
@@ -248,14 +272,14 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
   }
 
   /**
-   * The door to what costs cryptography. What is not served pays into its prefix's bucket; known 5-tuples pass by, and of
-   * an overfull prefix a few get their chance.
+   * The door to what costs cryptography, of datagrams: peers punch from the port that they ask from. What is not served
+   * pays into its prefix's bucket; known 5-tuples pass by, and of an overfull prefix a few get their chance.
    */
   #guard(word: ServedWord, question: Question, handle: (state: ServerState, question: Question) => Outcome): void {
     const state = this.#state;
     const { now, from, tuple, message } = question;
     const { counters, buckets } = state;
-    const shut = this.#shut(question);
+    const shut = state.ports.isTcp(question.port) ? "wrong-port" : this.#shut(question);
     if (shut !== undefined) return counters.dropped.add(shut);
     const trusted = tuple !== undefined && tuple.trust > 0;
     const unknown = this.#unknown(question);
@@ -285,7 +309,7 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
       case "reservation":
         return state.turn?.reservations.end(owner, out);
       case "allocation":
-        if (state.turn !== undefined) endAllocation(state, state.turn, owner, out);
+        if (state.turn !== undefined) endAllocation(state, state.turn, now, owner, out);
         return;
       default:
         unreachable(owner);
@@ -303,7 +327,7 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
     channels.endIf((pair) => tickets.isRevoked(pair.ticket));
     if (turn === undefined) return;
     for (const allocation of turn.allocations.all())
-      if (turn.credentials.isRevoked(allocation.user)) endAllocation(this.#state, turn, allocation, out);
+      if (turn.credentials.isRevoked(allocation.user)) endAllocation(this.#state, turn, now, allocation, out);
   }
 }
 

@@ -38,9 +38,9 @@ export interface ServerOptions {
   readonly primitives: ServerPrimitives;
   readonly random: Random;
   readonly access: Access;
-  /** Those of UDP. A port's place in this list is its `PortId`. */
+  /** Those of UDP. A port's place in this list is its `PortId`. With `classic` or `turn` the main ones are joined by TCP. */
   readonly ports: readonly ListenPort[];
-  /** Serves the classic protocols, by TCP too: at the number of each main port of IPv4. */
+  /** Serves the classic protocols, by TCP too. */
   readonly classic: boolean;
   /** Without it the server knows no TURN. */
   readonly turn?: TurnOptions;
@@ -116,14 +116,14 @@ export function createState(options: ServerOptions): ServerState {
   const clock = new Clock();
   const deadlines = new Deadlines<Timed>();
   const revocations = new Revocations(limits.revocations);
-  const tuples = new Tuples(options.ports.length);
+  const tuples = new Tuples();
   const quotas = new Quotas(limits, clock, deadlines);
   const channels = new Channels(tuples, quotas, deadlines, clock, random, limits);
-  const ports = new Ports(options.ports, options.classic);
+  const ports = new Ports(options.ports, options.classic || options.turn !== undefined);
   const counters = new Counters();
   const buckets = createBuckets(limits);
   const shared = { primitives, secret: options.secret, limits, clock, deadlines, revocations, tuples };
-  const streams = new Streams(limits, counters.streams, buckets.streams);
+  const streams = new Streams(limits, counters.streams, buckets.streams, options.classic);
   const serverSecretKey = primitives.hmacSha256(secret, asciiBytes("fractal-punch server key"));
   return {
     limits,

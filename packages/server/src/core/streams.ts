@@ -1,64 +1,63 @@
-/** The TCP connections to the server, as long as they are open: who may have how many, and how long one may take to ask. */
-import { type Address, type AddressKey, addressKey, assert, type Outbox, type PortId } from "@fractal-punch/machine";
-import { classicRequestBytes, startsClassicRequest } from "@fractal-punch/wire";
-import { type Age, Ages } from "./ages.ts";
+/** The TCP connections to the server, as long as they are open: who may have how many, and how long one may say nothing. */
+import {
+  type Address,
+  type AddressKey,
+  addressKey,
+  assert,
+  type Outbox,
+  type PortId,
+  prefixKey,
+} from "@fractal-punch/machine";
+import { Ages } from "./ages.ts";
 import type { Tally } from "./counters.ts";
 import type { ServerEvent } from "./events.ts";
 import type { Limits } from "./limits.ts";
 import type { PrefixBuckets } from "./prefix-buckets.ts";
+import { Stream, type StreamEnd } from "./stream.ts";
 
 export type StreamWord =
   | "opened"
   | "prefix-rate"
   | "table-full"
   | "address-full"
-  /** Went for a newer one, its request not yet whole. */
+  /** Went for a newer one: it had asked nothing yet, or had been idle for longest. */
   | "made-room"
   /** Said nothing in its time, or before it ended. */
   | "silent"
-  /** Did not finish its request in its time. */
+  /** Did not finish a message in its time. */
   | "unfinished"
-  /** Ended within its request. */
+  /** Asked, and then said nothing for too long. */
+  | "idle"
+  /** Ended within a message. */
   | "cut"
-  /** Began with nothing that the server knows. */
-  | "not-ours"
-  /** Said more than its one request. */
-  | "surplus";
+  /** Said more than its one classic request. */
+  | "surplus"
+  | StreamEnd;
 
-/** So much may follow a request before the stream is closed. */
-const maxSurplusBytes = 1024;
-
-class Stream {
-  readonly port: PortId;
-  readonly from: Address;
-  /** The request, as far as it has come. */
-  readonly head: Uint8Array = new Uint8Array(classicRequestBytes);
-  headBytes: number = 0;
-  surplusBytes: number = 0;
-  /** Until the request is whole. */
-  age: Age<Stream> | undefined;
-
-  constructor(port: PortId, from: Address) {
-    this.port = port;
-    this.from = from;
-  }
-}
+/** Who has a network of IPv6 has all its addresses. */
+const addressBits = { 4: 32, 6: 64 } as const;
 
 export class Streams {
   readonly #limits: Limits;
   readonly #counts: Tally<StreamWord>;
   readonly #openings: PrefixBuckets;
   readonly #byPort = new Map<PortId, Map<AddressKey, Stream>>();
-  readonly #perIp = new Map<Address["ip"], number>();
-  /** Those whose request is not whole yet. */
+  readonly #perAddress = new Map<AddressKey, number>();
+  /** Those whose first message is not whole yet. */
   readonly #asking: Ages<Stream>;
+  /** Those that have asked, and that nothing keeps. */
+  readonly #idle: Ages<Stream>;
   #size = 0;
 
-  constructor(limits: Limits, counts: Tally<StreamWord>, openings: PrefixBuckets) {
+  readonly #servesClassic: boolean;
+
+  constructor(limits: Limits, counts: Tally<StreamWord>, openings: PrefixBuckets, servesClassic: boolean) {
     this.#limits = limits;
     this.#counts = counts;
     this.#openings = openings;
     this.#asking = new Ages(limits.streamRequestMs);
+    this.#idle = new Ages(limits.streamIdleMs);
+    this.#servesClassic = servesClassic;
   }
 
   get size(): number {
@@ -66,7 +65,7 @@ export class Streams {
   }
 
   get endsAt(): number {
-    return this.#asking.endsAt;
+    return Math.min(this.#asking.endsAt, this.#idle.endsAt);
   }
 
   opened(now: number, port: PortId, from: Address, out: Outbox<ServerEvent>): void {
@@ -74,7 +73,7 @@ export class Streams {
     const fault = this.#fault(now, from, out);
     this.#counts.add(fault ?? "opened");
     if (fault !== undefined) return out.closeStream(port, from);
-    const stream = new Stream(port, from);
+    const stream = new Stream(port, from, this.#counts, this.#servesClassic);
     stream.age = this.#asking.add(now, stream);
     const streams = this.#byPort.get(port);
     if (streams === undefined) this.#byPort.set(port, new Map([[addressKey(from), stream]]));
@@ -82,40 +81,46 @@ export class Streams {
     this.#count(from, 1);
   }
 
-  /**
-   * Takes a piece; gives the request when the piece makes it whole. What follows a request is dropped; "overrun" when it is
-   * so much that the stream should be closed, because even dropping is work.
-   */
-  receive(
-    port: PortId,
-    from: Address,
-    piece: Uint8Array,
-    out: Outbox<ServerEvent>,
-  ): Uint8Array | "overrun" | undefined {
+  /** Takes a piece; then ask `next` until it gives no more. `undefined` when there is no such stream. */
+  push(port: PortId, from: Address, piece: Uint8Array): Stream | undefined {
     const stream = this.#find(port, from);
-    if (stream === undefined) return undefined;
-    const { head, headBytes } = stream;
-    const taken = piece.subarray(0, head.length - headBytes);
-    if (stream.surplusBytes === 0 && taken.length < piece.length) this.#counts.add("surplus");
-    stream.surplusBytes += piece.length - taken.length;
-    if (taken.length === 0) return stream.surplusBytes > maxSurplusBytes ? "overrun" : undefined;
-    head.set(taken, headBytes);
-    stream.headBytes += taken.length;
-    if (stream.headBytes >= 4 && !startsClassicRequest(head)) {
-      this.#counts.add("not-ours");
-      this.close(port, from, out);
+    stream?.push(piece);
+    return stream;
+  }
+
+  /** The next whole message, valid as long as the piece is. Closes a stream that cannot be understood. */
+  next(now: number, stream: Stream, out: Outbox<ServerEvent>): Uint8Array | undefined {
+    const message = stream.isOpen ? stream.next() : undefined;
+    if (typeof message === "string") {
+      this.#counts.add(message);
+      this.close(stream.port, stream.from, out);
       return undefined;
     }
-    if (stream.headBytes < head.length) return undefined;
-    this.#asked(stream);
-    return head;
+    if (message !== undefined) this.#asked(now, stream);
+    return message;
+  }
+
+  /** It may be silent until `release`. */
+  keep(port: PortId, from: Address): void {
+    const stream = this.#find(port, from);
+    if (stream === undefined) return;
+    this.#dropAge(stream);
+    stream.isKept = true;
+  }
+
+  release(now: number, port: PortId, from: Address): void {
+    const stream = this.#find(port, from);
+    if (stream?.isKept !== true) return;
+    stream.isKept = false;
+    stream.age = this.#idle.add(now, stream);
   }
 
   /** The far end closed it, or is gone. */
   ended(port: PortId, from: Address): void {
     const stream = this.#find(port, from);
     if (stream === undefined) return;
-    if (stream.age !== undefined) this.#counts.add(stream.headBytes === 0 ? "silent" : "cut");
+    if (stream.heldBytes > 0) this.#counts.add("cut");
+    else if (!stream.hasAsked) this.#counts.add("silent");
     this.#remove(stream);
   }
 
@@ -127,23 +132,25 @@ export class Streams {
   }
 
   wake(now: number, out: Outbox<ServerEvent>): void {
-    for (let age = this.#asking.oldest; age !== undefined && this.endsAt <= now; age = this.#asking.oldest) {
-      const { port, from, headBytes } = age.entry;
-      this.#asked(age.entry);
-      this.#counts.add(headBytes === 0 ? "silent" : "unfinished");
-      this.close(port, from, out);
+    for (const ages of [this.#asking, this.#idle]) {
+      for (let age = ages.oldest; age !== undefined && ages.endsAt <= now; age = ages.oldest) {
+        const { port, from, heldBytes, hasAsked } = age.entry;
+        if (heldBytes > 0) this.#counts.add("unfinished");
+        else this.#counts.add(hasAsked ? "idle" : "silent");
+        this.close(port, from, out);
+      }
     }
   }
 
   #fault(now: number, from: Address, out: Outbox<ServerEvent>): StreamWord | undefined {
-    if ((this.#perIp.get(from.ip) ?? 0) >= this.#limits.streamsPerAddress) return "address-full";
+    if (this.#countOf(from) >= this.#limits.streamsPerAddress) return "address-full";
     if (!this.#openings.take(now, from)) return "prefix-rate";
     return this.#size < this.#limits.streams || this.#makeRoom(out) ? undefined : "table-full";
   }
 
-  /** The one goes that has been without a whole request for longest: silence costs nothing, and must not keep others out. */
+  /** The one goes that has been silent for longest, first of those that have asked nothing: silence must not keep others out. */
   #makeRoom(out: Outbox<ServerEvent>): boolean {
-    const oldest = this.#asking.oldest?.entry;
+    const oldest = (this.#asking.oldest ?? this.#idle.oldest)?.entry;
     if (oldest === undefined) return false;
     this.#counts.add("made-room");
     this.close(oldest.port, oldest.from, out);
@@ -154,21 +161,35 @@ export class Streams {
     return this.#byPort.get(port)?.get(addressKey(from));
   }
 
-  #asked(stream: Stream): void {
-    if (stream.age !== undefined) this.#asking.remove(stream.age);
+  /** A classic stream asks once, and is closed by who keeps its request. */
+  #asked(now: number, stream: Stream): void {
+    if (stream.isKept) return;
+    this.#dropAge(stream);
+    stream.hasAsked = true;
+    if (!stream.isClassic) stream.age = this.#idle.add(now, stream);
+  }
+
+  #dropAge(stream: Stream): void {
+    if (stream.age !== undefined) (stream.hasAsked ? this.#idle : this.#asking).remove(stream.age);
     stream.age = undefined;
   }
 
   #remove(stream: Stream): void {
-    this.#asked(stream);
+    this.#dropAge(stream);
+    stream.isOpen = false;
     this.#byPort.get(stream.port)?.delete(addressKey(stream.from));
     this.#count(stream.from, -1);
   }
 
+  #countOf(from: Address): number {
+    return this.#perAddress.get(prefixKey(from, addressBits[from.family])) ?? 0;
+  }
+
   #count(from: Address, difference: 1 | -1): void {
     this.#size += difference;
-    const count = (this.#perIp.get(from.ip) ?? 0) + difference;
-    if (count === 0) this.#perIp.delete(from.ip);
-    else this.#perIp.set(from.ip, count);
+    const key = prefixKey(from, addressBits[from.family]);
+    const count = this.#countOf(from) + difference;
+    if (count === 0) this.#perAddress.delete(key);
+    else this.#perAddress.set(key, count);
   }
 }

@@ -23,12 +23,8 @@ export class Tuple {
 }
 
 export class Tuples {
-  /** One map for each of the server's ports. */
-  readonly #byPort: readonly Map<AddressKey, Tuple>[];
-
-  constructor(portCount: number) {
-    this.#byPort = Array.from({ length: portCount }, () => new Map<AddressKey, Tuple>());
-  }
+  /** One map for each of the server's ports, of which there are few; made with the first 5-tuple. */
+  readonly #byPort: Map<AddressKey, Tuple>[] = [];
 
   get size(): number {
     return this.#byPort.reduce((size, tuples) => size + tuples.size, 0);
@@ -43,7 +39,7 @@ export class Tuples {
     const known = this.find(port, address);
     if (known !== undefined) return known;
     const tuple = new Tuple(port, address, options);
-    this.#byPort[port]?.set(addressKey(address), tuple);
+    (this.#byPort[port] ??= new Map()).set(addressKey(address), tuple);
     return tuple;
   }
 

@@ -35,7 +35,7 @@ export function allocate(
 ): ErrorCode | "served" | "later" {
   const { message, tuple, port, from, options, out } = question;
   const transactionId = asciiText(message.transactionId);
-  if (tuple !== undefined && turn.openings.has(tuple)) return "later";
+  if (tuple !== undefined && turn.openings.on(tuple) !== undefined) return "later";
   if (tuple?.allocation?.transactionId === transactionId) {
     sendAllocated(state, question, asker, tuple.allocation);
     return "served";
@@ -53,6 +53,7 @@ export function allocate(
   const account = state.quotas.open(username, expiresAtMs);
   if (account === "full") return ErrorCode.serverFull;
   const opened = state.tuples.open(port, from, options);
+  state.streams.keep(port, from);
   const allocation = new Allocation(opened, asker.user, transactionId, account, state.deadlines);
   const opening = new Opening(allocation, asker, owned(question), lifetimeMs(state, message), kept ? [] : wanted);
   if (kept !== undefined) opening.relays.push(kept);
@@ -116,11 +117,29 @@ function proceed(state: ServerState, turn: TurnState, now: number, opening: Open
     state.counters.outcome("allocate", "served");
     return sendAllocated(state, question, asker, allocation, refusedFamily);
   }
-  if (allocation.account !== undefined) state.quotas.close(allocation.account);
-  state.tuples.release(allocation.tuple);
+  giveUp(state, now, allocation);
   const code = refusedFamily?.code ?? ErrorCode.serverFull;
   state.counters.outcome("allocate", { code });
   refuseAsker(state, question, asker, code);
+}
+
+/** The client is gone, and gets no answer. */
+export function abandon(
+  state: ServerState,
+  turn: TurnState,
+  now: number,
+  opening: Opening,
+  out: Outbox<ServerEvent>,
+): void {
+  turn.openings.abandon(opening, out);
+  giveUp(state, now, opening.allocation);
+}
+
+/** It does not come to be. */
+function giveUp(state: ServerState, now: number, { account, tuple }: Allocation): void {
+  if (account !== undefined) state.quotas.close(account);
+  state.tuples.release(tuple);
+  state.streams.release(now, tuple.port, tuple.address);
 }
 
 /** The port above is taken: another even one is tried. */

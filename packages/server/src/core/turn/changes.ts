@@ -42,7 +42,7 @@ export function refresh(state: ServerState, turn: TurnState, { question, asker, 
   const asked = lifetimeOf(message);
   const { allocationLifeMs } = state.limits;
   const lifeMs = asked === 0 ? 0 : Math.min(Math.max(asked ?? 0, 600) * 1000, allocationLifeMs);
-  if (lifeMs === 0) endAllocation(state, turn, allocation, out);
+  if (lifeMs === 0) endAllocation(state, turn, now, allocation, out);
   else turn.allocations.renew(allocation, now + lifeMs);
   const builder = beginSuccess(state, question).u32(Attribute.lifetime, lifeMs / 1000);
   sendProtected(state, builder, question, asker);

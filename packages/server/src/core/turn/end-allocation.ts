@@ -8,10 +8,13 @@ import type { TurnState } from "./turn-state.ts";
 export function endAllocation(
   state: ServerState,
   turn: TurnState,
+  now: number,
   allocation: Allocation,
   out: Outbox<ServerEvent>,
 ): void {
+  const { port, address } = allocation.tuple;
   turn.allocations.end(allocation, out);
+  state.streams.release(now, port, address);
   if (allocation.account === undefined) return;
   state.quotas.giveBack(allocation.account, allocation.credit);
   state.quotas.close(allocation.account);

@@ -46,6 +46,8 @@ export class Opening {
   /** A family that was asked for in addition, and cannot be had. */
   refusedFamily: { readonly family: 4 | 6; readonly code: ErrorCode } | undefined;
   tries: number = 0;
+  /** The port that is being opened. */
+  port: PortId | undefined;
 
   constructor(allocation: Allocation, asker: Asker, question: Question, lifetimeMs: number, wanted: Wanted[]) {
     this.allocation = allocation;
@@ -59,7 +61,7 @@ export class Opening {
 export class Openings {
   readonly #range: PortRange;
   readonly #byPort = new Map<PortId, Opening>();
-  readonly #tuples = new Set<Tuple>();
+  readonly #byTuple = new Map<Tuple, Opening>();
   #nextPort = firstRelayPort;
 
   constructor(range: PortRange) {
@@ -67,11 +69,11 @@ export class Openings {
   }
 
   get size(): number {
-    return this.#tuples.size;
+    return this.#byTuple.size;
   }
 
-  has(tuple: Tuple): boolean {
-    return this.#tuples.has(tuple);
+  on(tuple: Tuple): Opening | undefined {
+    return this.#byTuple.get(tuple);
   }
 
   /** Tries a port for what is wanted first; false when it was tried often enough. */
@@ -81,7 +83,8 @@ export class Openings {
     opening.tries++;
     const id = this.#nextPort++;
     this.#byPort.set(id, opening);
-    this.#tuples.add(opening.allocation.tuple);
+    this.#byTuple.set(opening.allocation.tuple, opening);
+    opening.port = id;
     const above = (opening.relays.at(-1)?.address.port ?? 0) + 1;
     const port = wanted.port === "kept" ? above : this.#draw(random, wanted.port !== "any");
     out.openPort(id, { family: wanted.family, port, lean: true });
@@ -96,7 +99,15 @@ export class Openings {
   }
 
   end(opening: Opening): void {
-    this.#tuples.delete(opening.allocation.tuple);
+    this.#byTuple.delete(opening.allocation.tuple);
+  }
+
+  /** Closes what is open of it, and what is being opened. */
+  abandon(opening: Opening, out: Outbox<ServerEvent>): void {
+    this.end(opening);
+    for (const relay of opening.relays) out.closePort(relay.port);
+    if (opening.port === undefined || this.take(opening.port) === undefined) return;
+    out.closePort(opening.port);
   }
 
   /** Random, so that nobody can guess another's (RFC 8656 section 5). */

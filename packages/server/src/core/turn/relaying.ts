@@ -5,6 +5,7 @@ import {
   channelDataNumber,
   channelDataPayload,
   channelHeaderBytes,
+  channelPaddingBytes,
   encodeDataIndication,
   lastTurnChannel,
   type StunMessage,
@@ -78,7 +79,7 @@ function relayToClient(relaying: Relaying, allocation: Allocation, peer: Address
   const bytes =
     channel === undefined
       ? encodeDataIndication(turn.builder, randomBytes(state.random, 12), peer, data)
-      : channelDataOf(channel.number, data, turn.builder.capacityBytes);
+      : channelDataOf(channel.number, data, turn.builder.capacityBytes, state.ports.isTcp(allocation.tuple.port));
   if (bytes === undefined) return "too-large";
   if (!spend(relaying, allocation, data.length)) return "no-credit";
   const { port, address, options } = allocation.tuple;
@@ -108,9 +109,16 @@ function spend({ state, now }: Relaying, allocation: Allocation, bytes: number):
   return true;
 }
 
-function channelDataOf(number: number, data: Uint8Array, maximumBytes: number): Uint8Array | undefined {
+/** Only over a stream is padding needed: there the next message follows (RFC 8656 section 12.5). */
+function channelDataOf(
+  number: number,
+  data: Uint8Array,
+  maximumBytes: number,
+  isOverStream: boolean,
+): Uint8Array | undefined {
   if (channelHeaderBytes + data.length > maximumBytes) return undefined;
-  const bytes = new Uint8Array(channelHeaderBytes + data.length);
+  const paddingBytes = isOverStream ? channelPaddingBytes(data.length) : 0;
+  const bytes = new Uint8Array(channelHeaderBytes + data.length + paddingBytes);
   writeChannelHeader(bytes, number, data.length);
   bytes.set(data, channelHeaderBytes);
   return bytes;
