@@ -96,24 +96,28 @@ export class Allocation {
     return this.channel(now, number) === this.channelOf(now, peer);
   }
 
-  /** Binds what is bindable, or binds it for longer. False when as many as may be are bound. */
-  bind(now: number, number: number, peer: Address, endsAt: number, maximum: number): boolean {
+  /** Whether the number is bound, or may be without there being more channels than may be. */
+  hasRoomFor(now: number, number: number, maximum: number): boolean {
+    const byNumber = this.#byNumber;
+    if (byNumber === undefined || byNumber.size < maximum || this.channel(now, number) !== undefined) return true;
+    for (const channel of byNumber.values()) if (channel.endsAt <= now) this.#forgetChannel(channel);
+    return byNumber.size < maximum;
+  }
+
+  /** Binds what is bindable, or binds it for longer. */
+  bind(now: number, number: number, peer: Address, endsAt: number): void {
     const bound = this.channel(now, number);
     if (bound !== undefined) {
       bound.endsAt = endsAt;
-      return true;
+      return;
     }
     this.#forgetChannel(this.#byNumber?.get(number));
     this.#forgetChannel(this.#byPeer?.get(addressKey(peer)));
-    const byNumber = (this.#byNumber ??= new Map<number, TurnChannel>());
-    const byPeer = (this.#byPeer ??= new Map<AddressKey, TurnChannel>());
-    if (byNumber.size >= maximum)
-      for (const channel of byNumber.values()) if (channel.endsAt <= now) this.#forgetChannel(channel);
-    if (byNumber.size >= maximum) return false;
     const channel: TurnChannel = { number, peer, endsAt };
-    byNumber.set(number, channel);
-    byPeer.set(addressKey(peer), channel);
-    return true;
+    this.#byNumber ??= new Map();
+    this.#byPeer ??= new Map();
+    this.#byNumber.set(number, channel);
+    this.#byPeer.set(addressKey(peer), channel);
   }
 
   /** One that has ended, whose number or peer is wanted anew. */

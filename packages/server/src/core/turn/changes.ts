@@ -77,8 +77,9 @@ export function bindChannel(state: ServerState, turn: TurnState, { question, ask
   if (refusal !== undefined) return refusal;
   if (!allocation.isBindable(now, number, peer)) return ErrorCode.badRequest;
   const { permissionsPerAllocation, channelsPerAllocation } = state.limits;
+  if (!allocation.hasRoomFor(now, number, channelsPerAllocation)) return ErrorCode.serverFull;
   if (!allocation.permit([peer], now + permissionMs, now, permissionsPerAllocation)) return ErrorCode.serverFull;
-  if (!allocation.bind(now, number, peer, now + channelMs, channelsPerAllocation)) return ErrorCode.serverFull;
+  allocation.bind(now, number, peer, now + channelMs);
   sendProtected(state, beginSuccess(state, question), question, asker);
   return "served";
 }
