@@ -134,12 +134,14 @@ test("behind a 1:1 NAT strangers are told the public addresses, and neighbours t
   const server = discoveryServer(["10.0.0.5", "10.0.0.6"]);
   const tell = (...ips: string[]): void =>
     server.tell({ type: "public-addresses", addresses: ips.map((ip) => at(`${ip}:0`)), own: [] });
-  const known = (from: string): unknown => told(server.receive(at(from), binding(change(2)), 1)[0]);
+  const known = (from: string, port: number = 1): unknown =>
+    told(server.receive(at(from), binding(change(2)), port)[0]);
   const neighbour = ["10.0.0.6:3478", "10.0.0.5:3478"];
   assert.deepEqual(known("10.0.0.77:6000"), neighbour);
   assertRefused(server.receive(client4, binding(change(2)), 1), Attribute.changeRequest);
   tell("203.0.113.5", "203.0.113.6");
   assert.deepEqual(known("192.0.2.9:6000"), ["203.0.113.6:3478", "203.0.113.5:3478"]);
+  assert.deepEqual(known("192.0.2.9:6000", 3), ["203.0.113.6:48800", "203.0.113.5:48800"]);
   assert.deepEqual(known("10.0.0.77:6000"), neighbour);
   tell("203.0.113.5");
   assertRefused(server.receive(client4, binding(change(2)), 0), Attribute.changeRequest);

@@ -16,7 +16,7 @@ export function handleBinding(state: ServerState, question: Question, unknown: r
   if ((!isKnown || discovers) && !state.buckets.bindings.take(now, from)) return "prefix-rate";
   if (unknown.length > 0) return refuseBinding(state, question, { code: ErrorCode.unknownAttribute, unknown });
   const isKeepalive = isKnown || message.has(Attribute.epoch);
-  return isKeepalive && !discovers ? answerKeepalive(state, question) : answerDiscovery(state, question, discovers);
+  return isKeepalive && !discovers ? answerKeepalive(state, question) : answerDiscovery(state, question);
 }
 
 function answerKeepalive(state: ServerState, { port, from, message, options, out }: Question): Outcome {
@@ -24,15 +24,13 @@ function answerKeepalive(state: ServerState, { port, from, message, options, out
   return "served";
 }
 
-/** Who does not ask for it is told of two addresses, since discovery begins with a plain Binding, but not of one. */
-function answerDiscovery(state: ServerState, question: Question, discovers: boolean): Outcome {
+function answerDiscovery(state: ServerState, question: Question): Outcome {
   const { port, from, message, options, out } = question;
   const route = routeOf(state, question);
   if ("code" in route) return refuseBinding(state, question, route);
-  const { other } = route;
   const bytes = encodeBound(state.builder, message.transactionId, from, epochFor(state, message), {
-    origin: discovers || other ? route.origin : undefined,
-    other,
+    origin: route.origin,
+    other: route.other,
     totalBytes: message.has(Attribute.padding) ? Math.min(message.bytes.length, maxPaddedBytes) : undefined,
   });
   out.send(route.port, from, bytes, route.port === port ? options : undefined);

@@ -20,19 +20,6 @@ export interface Route {
   readonly other: Address | undefined;
 }
 
-interface Corner {
-  readonly port: PortId;
-  readonly address: Address;
-}
-
-/** What CHANGE-REQUEST may ask for, in the order of `cornersOf`. */
-const changes = [
-  { ip: false, port: false },
-  { ip: false, port: true },
-  { ip: true, port: false },
-  { ip: true, port: true },
-] as const;
-
 /** Whether these bytes may be a Binding request that is longer than other datagrams. */
 export function isPaddedBinding(bytes: Uint8Array): boolean {
   return bytes.length <= maxPaddedBytes && bytes[0] === 0 && bytes[1] === 1;
@@ -43,17 +30,21 @@ export function isDiscovery(message: StunMessage): boolean {
   return message.has(Attribute.changeRequest) || message.has(Attribute.padding) || message.has(Attribute.responsePort);
 }
 
-/** Sections 6 and 6.1. */
+/** Sections 6 and 6.1. Who does not ask is told of two addresses, since discovery begins with a plain Binding, and not of one. */
 export function routeOf(state: ServerState, { port, from, message }: Question): Route | Refused {
   const fault = responsePortFault(message, from);
   if (fault !== undefined) return fault;
-  const corners = cornersOf(state, port, from);
-  const other = corners?.[3]?.address;
-  if (!message.has(Attribute.changeRequest)) return { port, origin: knownAddress(state, port, from), other };
-  if (corners === undefined) return unsupported(Attribute.changeRequest);
+  const corners = state.ports.cornersOf(port);
+  const other = corners && knownAddress(state, corners[3], from);
+  if (!message.has(Attribute.changeRequest)) {
+    const tells = other !== undefined || isDiscovery(message);
+    return { port, origin: tells ? knownAddress(state, port, from) : undefined, other };
+  }
+  if (other === undefined) return unsupported(Attribute.changeRequest);
   const change = changeRequestOf(message);
-  const corner = change && corners[(change.ip ? 2 : 0) + (change.port ? 1 : 0)];
-  return corner === undefined ? refused(ErrorCode.badRequest) : { port: corner.port, origin: corner.address, other };
+  const answering = change && corners?.[(change.ip ? 2 : 0) + (change.port ? 1 : 0)];
+  if (answering === undefined) return refused(ErrorCode.badRequest);
+  return { port: answering, origin: knownAddress(state, answering, from), other };
 }
 
 /** The asker's own port is the only one that cannot be another's: behind a NAT the other ports of its address may be. */
@@ -68,19 +59,6 @@ function unsupported(attribute: number): Refused {
   return { code: ErrorCode.unknownAttribute, unknown: [attribute] };
 }
 
-/** Two IP addresses and two numbers; `undefined` unless all four ports are open and it is known how the asker knows them. */
-function cornersOf(state: ServerState, port: PortId, from: Address): readonly Corner[] | undefined {
-  if (state.ports.otherThan(port, changes[3]) === undefined) return undefined;
-  const [asked, byPort, byIp, byBoth] = changes.map((change) => {
-    const id = state.ports.otherThan(port, change);
-    const address = id === undefined ? undefined : knownAddress(state, id, from);
-    return id === undefined || address === undefined ? undefined : { port: id, address };
-  });
-  if (!asked || !byPort || !byIp || !byBoth) return undefined;
-  const haveSameNumbers = asked.address.port === byIp.address.port && byPort.address.port === byBoth.address.port;
-  return haveSameNumbers ? [asked, byPort, byIp, byBoth] : undefined;
-}
-
 /**
  * How somebody there knows that port: by what it is bound to, or by the machine's public address where a NAT stands
  * between. Addresses of another scope than the asker's are not what it sees.
@@ -88,8 +66,8 @@ function cornersOf(state: ServerState, port: PortId, from: Address): readonly Co
 function knownAddress({ ports, publicAddresses }: ServerState, port: PortId, from: Address): Address | undefined {
   const local = ports.localOf(port);
   if (local === undefined) return undefined;
-  const ofFamily = publicAddresses.filter(({ family }) => family === local.family);
   const scope = addressScope(from);
-  const known = [local, ofFamily[ports.rankOf(local)]].find((address) => address && addressScope(address) === scope);
-  return known && withPort(known, local.port);
+  if (addressScope(local) === scope) return local;
+  const known = publicAddresses.filter(({ family }) => family === local.family)[ports.rankOf(local)];
+  return known && addressScope(known) === scope ? withPort(known, local.port) : undefined;
 }

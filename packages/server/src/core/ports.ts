@@ -7,11 +7,15 @@ export interface ListenPort extends PortRequest {
   readonly main: boolean;
 }
 
+export type Corners = readonly [asked: PortId, byPort: PortId, byIp: PortId, byBoth: PortId];
+
 export class Ports {
   /** By id. */
   readonly #ports: ListenPort[];
   /** By id; those of open ports. */
   readonly #locals: (Address | undefined)[] = [];
+  /** By id; forgotten when another port opens. */
+  readonly #corners = new Map<PortId, Corners | undefined>();
   readonly #tcp: boolean;
   #awaited = 0;
 
@@ -40,16 +44,13 @@ export class Ports {
   }
 
   /**
-   * The open port of UDP that differs from that one by its IP address (to the next of those that the server listens on,
-   * of the same scope), by its number, or by both; `undefined` where there is none.
+   * The four ports of two IP addresses and two numbers, as seen from that one: itself, the one of the other number, of the
+   * other IP address, of both (RFC 5780 section 6). The other address is the next of those that the server listens on, of
+   * the same scope. `undefined` unless all four are open for UDP.
    */
-  otherThan(id: PortId, differs: { readonly ip: boolean; readonly port: boolean }): PortId | undefined {
-    const local = this.#locals[id];
-    const main = this.isMain(id) !== differs.port;
-    const wanted = local && (differs.ip ? this.#nextIp(local) : local);
-    if (wanted === undefined || this.isTcp(id)) return undefined;
-    const found = this.#ports.findIndex((port, other) => this.#isUdpAt(other, wanted) && port.main === main);
-    return found < 0 ? undefined : found;
+  cornersOf(id: PortId): Corners | undefined {
+    if (!this.#corners.has(id)) this.#corners.set(id, this.#findCorners(id));
+    return this.#corners.get(id);
   }
 
   open(out: Outbox<ServerEvent>): void {
@@ -61,6 +62,7 @@ export class Ports {
     const port = this.#ports[id];
     if (port === undefined) return;
     this.#locals[id] = local;
+    this.#corners.clear();
     out.emit({ type: "listening", port, local });
     if (this.#tcp && port.main && port.transport !== "tcp") this.#join(port, local.port, out);
     this.#settled(out);
@@ -79,6 +81,22 @@ export class Ports {
     out.openPort(this.#ports.push(joined) - 1, joined);
   }
 
+  #findCorners(id: PortId): Corners | undefined {
+    const local = this.#locals[id];
+    if (local === undefined || this.isTcp(id)) return undefined;
+    const next = this.#nextIp(local);
+    if (next === undefined) return undefined;
+    const main = this.isMain(id);
+    const corners = [
+      this.#udpAt(local, main),
+      this.#udpAt(local, !main),
+      this.#udpAt(next, main),
+      this.#udpAt(next, !main),
+    ] as const;
+    const [asked, byPort, byIp, byBoth] = corners.map((corner) => this.#locals[corner]?.port);
+    return byPort !== undefined && asked === byIp && byPort === byBoth ? corners : undefined;
+  }
+
   /** The last is followed by the first. */
   #nextIp(local: Address): Address | undefined {
     const alike = this.#alike(local);
@@ -95,9 +113,11 @@ export class Ports {
     });
   }
 
-  #isUdpAt(id: PortId, ip: Address): boolean {
-    const local = this.#locals[id];
-    return local !== undefined && sameIp(local, ip) && !this.isTcp(id);
+  #udpAt(ip: Address, main: boolean): PortId {
+    return this.#ports.findIndex((port, id) => {
+      const local = this.#locals[id];
+      return port.main === main && !this.isTcp(id) && local !== undefined && sameIp(local, ip);
+    });
   }
 
   #settled(out: Outbox<ServerEvent>): void {
