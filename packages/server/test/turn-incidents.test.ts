@@ -159,6 +159,17 @@ test("401 reflection (coturn PR 1588, netbird#3900): a prefix gets 200 challenge
   assert(new TurnClient(server, at("198.51.100.7:5000")).relayed(), "another prefix is not concerned");
 });
 
+test("401 reflection: in the name of a client that has an allocation nobody gets more challenges, and it goes on", () => {
+  const server = new TurnServer();
+  const client = new TurnClient(server, home);
+  client.relayed();
+  const question = bareAllocate(client);
+  let answerBytes = 0;
+  for (let i = 0; i < 8000; i++) for (const { bytes } of server.receive(home, question)) answerBytes += bytes.length;
+  assert(answerBytes < 8000 * question.length, `${answerBytes} bytes for ${8000 * question.length}`);
+  assert.equal(errorCodeOf(client.refresh()), undefined);
+});
+
 test("Ghost Calls, Backdoor.Turn: a name's bytes are counted once, over all its allocations, and end", () => {
   const server = new TurnServer({ limits: { relayBytes: 10_000 } });
   const bob = minted("bob");

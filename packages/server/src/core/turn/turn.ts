@@ -43,9 +43,15 @@ export function handleSend(
   state.counters.relayed("send", outcome, message.bytes);
 }
 
+/** One who has an allocation needs a fresh nonce at times, but no other challenge: those anybody can ask for in its name. */
 function challenge(state: ServerState, turn: TurnState, question: Question, code: ErrorCode): Outcome {
   const { challenges } = state.counters;
-  if ((question.tuple?.trust ?? 0) === 0) state.buckets.unauthenticated.charge(question.now, question.from);
+  const { unauthenticated } = state.buckets;
+  const { now, from } = question;
+  const isTrusted = (question.tuple?.trust ?? 0) > 0;
+  const isProven = code === ErrorCode.staleNonce;
+  if (isTrusted && !isProven && !unauthenticated.admitsSome(now, from)) return "prefix-rate";
+  if (!isTrusted || !isProven) unauthenticated.charge(now, from);
   challenges.questionBytes += question.message.bytes.length;
   challenges.answerBytes += refuseStranger(state, question, turn.credentials.realm, code);
   return { code };
