@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { connect } from "node:net";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Machine, type RunningCommand, textOf } from "./running-command.ts";
@@ -94,6 +95,11 @@ test("with --no-classic the server answers no classic request, and with --no-tur
   assert.equal(first?.readUInt16BE(0), 0x0101, "the first answer is STUN's success");
 
   await old.cloud("generation-2-tcp", "post", publicPort, "1", "9000").event("closed-by-server");
+  const stream = connect(old.server.port, "127.0.0.1");
+  t.after(() => stream.destroy());
+  stream.write(binding);
+  const [streamed]: Buffer[] = await once(stream, "data");
+  assert.equal(streamed?.readUInt16BE(0), 0x0101, "STUN is still answered over TCP");
 
   const without = new OldWorld(machine, await startServer(machine, 0, "--no-classic", "--no-turn"));
   const cloud = without.cloud("generation-2-tcp", "post", publicPort, "1", "9000");

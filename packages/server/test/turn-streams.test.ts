@@ -158,12 +158,26 @@ test("a stream that has asked is closed when it says nothing whole for streamIdl
 test("a stream with an allocation may be silent as long as that lives, and then as long as any other", () => {
   const { server, client } = dialled();
   client.relayed();
+  assert.equal(client.permit(peer), undefined);
   server.pass(599_999);
   assert.equal(server.server.sizes.allocations, 1);
   server.pass(defaultLimits.streamIdleMs);
   assert.deepEqual([server.server.sizes.allocations, server.closed.length], [0, 0]);
   server.pass(1);
   assert.deepEqual(server.closed, ["203.0.113.7:5000"]);
+  assertNothingLeft(server);
+});
+
+test("a stream whose allocation has ended is as any other: whole messages renew it, and long ones end it", () => {
+  const { server, client } = dialled();
+  client.relayed();
+  client.refresh(0);
+  server.pass(defaultLimits.streamIdleMs - 1);
+  server.write(home, binding(server));
+  server.pass(defaultLimits.streamIdleMs - 1);
+  assert.deepEqual(server.closed, []);
+  assert.deepEqual(client.channelData(0x4001, new Uint8Array(2000)), []);
+  assert.equal(countOf(server, "too-long"), 1);
   assertNothingLeft(server);
 });
 
