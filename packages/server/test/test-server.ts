@@ -120,8 +120,13 @@ export class TestServer {
 
   /** News of the driver, or what the program around the server wants. */
   tell(news: DriverCommand | ServerCommand): void {
+    assert.deepEqual(this.hear(news), []);
+  }
+
+  /** The same, where it makes the server send something. */
+  hear(news: DriverCommand | ServerCommand): Sent[] {
     this.server.command(this.now, news, this.#out);
-    assert.deepEqual(this.#take(), []);
+    return this.#take();
   }
 
   /** Somebody connects by TCP. */

@@ -3,8 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import type { DriverCommand, PortRequest } from "@fractal-punch/machine";
 import { defaultLimits } from "@fractal-punch/server/core";
-import { errorCodeOf, Method } from "@fractal-punch/wire";
+import { Attribute, errorCodeOf, Method } from "@fractal-punch/wire";
+import fc from "fast-check";
 import { at, startSeconds } from "./test-server.ts";
 import { minted, TurnClient, TurnServer } from "./test-turn.ts";
 
@@ -62,6 +64,90 @@ test("twenty thousand requests under long names that nobody was given leave noth
   const leftBytes = heldBytes() - before;
   assert(leftBytes < 2 * 1024 * 1024, `${leftBytes} bytes are left`);
 });
+
+test("whatever happens while ports open late, or do not open, each is closed in the end and nothing is left", () => {
+  fc.assert(
+    fc.property(fc.array(lateStep, { minLength: 1, maxLength: 60, size: "max" }), (steps) => {
+      const { server, waiting, settle } = slowServer();
+      const clients = [1, 2, 3, 4].map((i) => new TurnClient(server, at(`203.0.113.7:${i}`), minted(`user-${i % 2}`)));
+      for (const client of clients) client.refresh();
+      for (const { kind, index, attribute, code } of steps) {
+        const client = clients[index % 4] ?? assert.fail();
+        if (kind === "allocate") server.receive(client.address, lateAllocate(client, attribute));
+        if (kind === "end") server.receive(client.address, lateEnd(client));
+        if (kind === "pass") server.pass(20_000);
+        if (kind === "settle" && waiting.length > 0) settle(index % waiting.length, code);
+      }
+      while (waiting.length > 0) settle(0, undefined);
+      server.pass(defaultLimits.allocationLifeMs);
+      const { allocations, tuples } = server.server.sizes;
+      assert.deepEqual([allocations, tuples, server.relays.size, server.server.nextWake()], [0, 0, 0, Infinity]);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+type LateAttribute = readonly [type: number, value: Uint8Array];
+const family6 = Uint8Array.of(2, 0, 0, 0);
+const lateAttributes: readonly (LateAttribute | undefined)[] = [
+  undefined,
+  [Attribute.additionalAddressFamily, family6],
+  [Attribute.requestedAddressFamily, family6],
+  [Attribute.evenPort, Uint8Array.of(0)],
+  [Attribute.evenPort, Uint8Array.of(0x80)],
+];
+const lateStep = fc.record({
+  kind: fc.constantFrom("allocate", "allocate", "settle", "settle", "end", "pass"),
+  index: fc.nat(11),
+  attribute: fc.constantFrom(...lateAttributes),
+  code: fc.constantFrom(undefined, undefined, "EADDRINUSE", "EAFNOSUPPORT", "EMFILE"),
+});
+
+/** One whose driver says what became of a port only when `settle` is called. */
+function slowServer(): {
+  readonly server: TurnServer;
+  readonly waiting: readonly unknown[];
+  readonly settle: (index: number, code: string | undefined) => void;
+} {
+  const server = new TurnServer({ limits: { unauthenticatedRate: rate, allocations: 6 } });
+  const { driver } = server;
+  assert(driver);
+  const waiting: { readonly port: number; readonly request: PortRequest }[] = [];
+  server.driver = {
+    open: (port, request) => {
+      waiting.push({ port, request });
+      return undefined;
+    },
+    close: (port) => {
+      driver.close(port);
+      const index = waiting.findIndex((one) => one.port === port);
+      if (index >= 0) waiting.splice(index, 1);
+    },
+  };
+  const settle = (index: number, code: string | undefined): void => {
+    const [one] = waiting.splice(index, 1);
+    assert(one);
+    const news = code === undefined ? driver.open(one.port, one.request) : failed(one.port, code);
+    assert(news);
+    server.hear(news);
+  };
+  return { server, waiting, settle };
+}
+
+function failed(port: number, code: string): DriverCommand {
+  return { type: "port-failed", port, code };
+}
+
+function lateAllocate(client: TurnClient, attribute: LateAttribute | undefined): Uint8Array {
+  return client.request(Method.allocate, (builder) => {
+    builder.u32(Attribute.requestedTransport, 17 * 0x100_0000);
+    if (attribute !== undefined) builder.attribute(...attribute);
+  });
+}
+
+function lateEnd(client: TurnClient): Uint8Array {
+  return client.request(Method.refresh, (builder) => builder.u32(Attribute.lifetime, 0));
+}
 
 function clientOf(server: TurnServer, i: number, expirySeconds: number = startSeconds + 1e6): TurnClient {
   const address = at(`203.${i % 250}.${Math.floor(i / 250)}.7:5000`);
