@@ -53,6 +53,18 @@ for (const [incident, texts] of [
   });
 }
 
+test("coturn#1946: the addresses of the server's interfaces are refused with 403, loopback's among them", () => {
+  const server = new TurnServer();
+  const own = ["127.0.0.1:0", "10.0.0.5:0", "9.9.9.9:0"].map(at);
+  server.tell({ type: "public-addresses", addresses: [relayIp], own: [relayIp, ...own] });
+  const client = new TurnClient(server, home);
+  client.relayed();
+  for (const address of own) {
+    assert.equal(client.permit(address), 403);
+    assert.equal(client.bind(0x4001, { ...address, port: 22 }), 403);
+  }
+});
+
 test("CVE-2026-27624: a peer in IPv4-mapped form is taken for no address at all", () => {
   const server = new TurnServer();
   const client = new TurnClient(server, home);

@@ -1,5 +1,5 @@
 /** What a client does with its allocation: Refresh, CreatePermission and ChannelBind (RFC 8656 sections 8, 10 and 12). */
-import type { Address } from "@fractal-punch/machine";
+import { type Address, sameIp } from "@fractal-punch/machine";
 import {
   Attribute,
   channelOf,
@@ -59,7 +59,7 @@ export function createPermission(
   const peers = xorAddresses(message, Attribute.xorPeerAddress);
   if (peers.length === 0 || peers.length < message.values(Attribute.xorPeerAddress).length) return ErrorCode.badRequest;
   for (const peer of peers) {
-    const refusal = refusalOf(turn, allocation, peer);
+    const refusal = refusalOf(state, turn, allocation, peer);
     if (refusal !== undefined) return refusal;
   }
   if (!allocation.permit(peers, now + permissionMs, now, state.limits.permissionsPerAllocation))
@@ -73,7 +73,7 @@ export function bindChannel(state: ServerState, turn: TurnState, { question, ask
   const number = channelOf(message, lastTurnChannel);
   const peer = xorAddress(message, Attribute.xorPeerAddress);
   if (number === undefined || peer === undefined || peer.port === 0) return ErrorCode.badRequest;
-  const refusal = refusalOf(turn, allocation, peer);
+  const refusal = refusalOf(state, turn, allocation, peer);
   if (refusal !== undefined) return refusal;
   if (!allocation.isBindable(now, number, peer)) return ErrorCode.badRequest;
   const { permissionsPerAllocation, channelsPerAllocation } = state.limits;
@@ -84,11 +84,17 @@ export function bindChannel(state: ServerState, turn: TurnState, { question, ask
   return "served";
 }
 
-/** The server's own addresses are permitted: there may be other clients' relayed addresses, looked for when data is sent. */
-function refusalOf(turn: TurnState, allocation: Allocation, peer: Address): ErrorCode | undefined {
+/** The server's public addresses are permitted: there may be other clients' relayed addresses, looked for when data is sent. */
+function refusalOf(
+  { publicAddresses }: ServerState,
+  turn: TurnState,
+  allocation: Allocation,
+  peer: Address,
+): ErrorCode | undefined {
   if (allocation.relay(peer.family) === undefined) return ErrorCode.peerAddressFamilyMismatch;
   const word = turn.policy.ipRefusal(peer);
-  return word === undefined || word === "own" ? undefined : ErrorCode.forbidden;
+  const isRelaysOwn = word === "own" && publicAddresses.some((address) => sameIp(address, peer));
+  return word === undefined || isRelaysOwn ? undefined : ErrorCode.forbidden;
 }
 
 function beginSuccess({ builder }: ServerState, { message }: Question): StunBuilder {
