@@ -1,10 +1,10 @@
-// `npm run sim|lab|bench -- ARGS`: builds the workspace and runs that room's main program in this process.
+// `npm run sim|lab|interop|bench -- ARGS`: builds the workspace and runs that room's main program in this process.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build, ensureInstalled, root } from "./ready.mjs";
 
-const rooms = ["sim", "lab", "bench"];
+const rooms = ["sim", "lab", "interop", "bench"];
 const [room, ...args] = process.argv.slice(2);
 if (!rooms.includes(room)) fail(`usage: node scripts/run.mjs ${rooms.join("|")} [arguments]`);
 

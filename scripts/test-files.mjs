@@ -37,7 +37,7 @@ export function deleteOrphans() {
 function testFolders() {
   const packages = readdirSync(join(root, "packages")).map((name) => `packages/${name}`);
   return [
-    ...[...packages, "sim", "lab"].map((room) => ({ sources: `${room}/test`, built: `${room}/dist-test` })),
+    ...[...packages, "sim", "lab", "interop"].map((room) => ({ sources: `${room}/test`, built: `${room}/dist-test` })),
     { sources: "sim/scenarios", built: "sim/dist-test/scenarios" },
   ];
 }

@@ -50,6 +50,7 @@ const rooms = [
     folder: "lab/src",
     mayImport: [machine, "@fractal-punch/sim/internet", "@fractal-punch/peer", /^node:/, npmPackages],
   },
+  { folder: "interop/src", mayImport: [/^node:/] },
   { folder: "bench/src", mayImport: [/^@fractal-punch\//, /^node:/, npmPackages] },
 ];
 

@@ -1,0 +1,3 @@
+export * from "./judgements.ts";
+export type { Ended } from "./program.ts";
+export * from "./uclient-report.ts";

@@ -1,0 +1,96 @@
+/** The server under test: the built command on loopback, with a state folder of its own. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { freePort } from "./free-port.ts";
+import { runProgram } from "./program.ts";
+
+const commandPath = fileURLToPath(new URL("../../packages/cli/dist/main.js", import.meta.url));
+const patienceMs = 10_000;
+
+/** Two of IPv4, which behaviour discovery (RFC 5780) takes. */
+const addresses = ["127.0.0.1", "127.0.0.2", "::1"];
+
+export class PunchServer {
+  readonly port: number;
+  readonly secondPort: number;
+  readonly secret: string;
+  readonly username: string;
+  readonly password: string;
+  /** What `ticket turn` gives browsers for their `iceServers`. */
+  readonly urls: readonly string[];
+  readonly #child: ChildProcess;
+  readonly #folder: string;
+
+  private constructor(child: ChildProcess, folder: string, ports: readonly number[], secret: string, ticket: Ticket) {
+    this.#child = child;
+    this.#folder = folder;
+    [this.port = 0, this.secondPort = 0] = ports;
+    this.secret = secret;
+    this.username = ticket.username;
+    this.password = ticket.credential;
+    this.urls = ticket.urls;
+  }
+
+  /** Throws, with what the server said, when it does not come up. */
+  static async start(): Promise<PunchServer> {
+    const folder = await mkdtemp(join(tmpdir(), "fractal-punch-interop-"));
+    const state = join(folder, "state");
+    const ports = [await freePort(addresses), await freePort(addresses)];
+    const child = serve(state, ports);
+    await listening(child);
+    const secret = (await readFile(join(state, "secret"), "utf8")).trim();
+    return new PunchServer(child, folder, ports, secret, await mintTicket(state));
+  }
+
+  async close(): Promise<void> {
+    const closed = once(this.#child, "close");
+    this.#child.kill("SIGTERM");
+    await closed;
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+interface Ticket {
+  readonly urls: readonly string[];
+  readonly username: string;
+  readonly credential: string;
+}
+
+/** Peers of the cases are on loopback, to which a server relays for nobody unless it is told to. */
+function serve(state: string, [port, secondPort]: readonly number[]): ChildProcess {
+  const ports = ["--port", String(port), "--port2", String(secondPort)];
+  const reach = ["--listen", ...addresses, "--public", ...addresses, "--relay-allow", "127.0.0.0/8"];
+  const args = [commandPath, "serve", "--json", "--state", state, ...ports, ...reach];
+  return spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+}
+
+async function listening(child: ChildProcess): Promise<void> {
+  const { stdout } = child;
+  if (stdout === null) throw new Error("the server has no standard output");
+  const said: string[] = [];
+  const timer = setTimeout(() => child.kill("SIGKILL"), patienceMs);
+  const lines = createInterface({ input: stdout });
+  const heard = new Promise<void>((resolve, reject) => {
+    lines.on("line", (line) => {
+      said.push(line);
+      if (line.includes('"event":"listening"')) resolve();
+    });
+    lines.once("close", () => reject(new Error(`the server did not come up:\n${said.join("\n")}`)));
+  });
+  await heard.finally(() => clearTimeout(timer));
+}
+
+async function mintTicket(state: string): Promise<Ticket> {
+  const args = [commandPath, "ticket", "turn", "interop", "--ttl", "1h", "--json", "--state", state];
+  const { output } = await runProgram(process.execPath, args, patienceMs);
+  const line = output.split("\n").find((text) => text.startsWith("{"));
+  const printed: { iceServers: Ticket[] } = JSON.parse(line ?? '{"iceServers":[]}');
+  const [ticket] = printed.iceServers;
+  if (ticket === undefined) throw new Error(`"ticket turn" printed no credentials:\n${output}`);
+  return ticket;
+}
