@@ -7,10 +7,12 @@ const expiredUser = "1500000000:alice";
 
 export type CommandWords = Readonly<Record<string, string>>;
 
-export function commandWords(server: PunchServer, peer: Peer): CommandWords {
+/** `discovering`: a server with two addresses of IPv4. */
+export function commandWords(server: PunchServer, discovering: PunchServer, peer: Peer): CommandWords {
   return {
     PORT: String(server.port),
     SECOND_PORT: String(server.secondPort),
+    DISCOVERY_PORT: String(discovering.port),
     SECRET: server.secret,
     USER: server.username,
     PASSWORD: server.password,

@@ -13,7 +13,7 @@ export interface Judgement {
 export type Judge = (ended: Ended) => Judgement;
 
 /** turnutils_uclient: so many messages of so many bytes came back through relayed addresses of that family, none lost. */
-export function allBack(messages: number, { lengthBytes = 100, family = 4 }: Relayed = {}): Judge {
+export function allBack(messages: number, { lengthBytes = 100, family = 4, mayRefuse }: Relayed = {}): Judge {
   return ({ code, output }) => {
     const report = uclientReport(output);
     if (report === undefined || report.isRefused) return notFinished(code, report?.errors ?? []);
@@ -24,7 +24,7 @@ export function allBack(messages: number, { lengthBytes = 100, family = 4 }: Rel
       received === messages &&
       receivedBytes === messages * lengthBytes &&
       lost + dropped === 0 &&
-      errors.length === 0 &&
+      errors.every((error) => mayRefuse?.test(error)) &&
       relayedAddresses.length > 0 &&
       relayedAddresses.every((address) => familyOf(address) === family);
     const families = [...new Set(relayedAddresses.map((address) => `IPv${familyOf(address)}`))].join(" and ");
@@ -39,6 +39,8 @@ export function allBack(messages: number, { lengthBytes = 100, family = 4 }: Rel
 interface Relayed {
   readonly lengthBytes?: number;
   readonly family?: 4 | 6;
+  /** Error responses that are as good as success. */
+  readonly mayRefuse?: RegExp;
 }
 
 /** turnutils_uclient: it got no allocation and ended with an error, with that error code where the program names one. */

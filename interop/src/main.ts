@@ -8,7 +8,7 @@ import { missingPackages } from "./requirements.ts";
 
 const parts = process.argv.slice(2);
 const names = [...cases, ...unsupported].map(({ name }) => name);
-const nameWidth = Math.max(...names.map(({ length }) => length));
+const nameWidth = Math.max(...cases.map(({ name }) => name.length));
 
 if (names.some(isWanted)) await main();
 else {
@@ -23,11 +23,12 @@ function isWanted(name: string): boolean {
 async function main(): Promise<void> {
   const missing = await missingPackages();
   const sum: Record<Mark, number> = { passed: 0, FAILED: 0, "not supported": 0, SKIPPED: 0 };
-  const server = await PunchServer.start();
+  const server = await PunchServer.start(["127.0.0.1", "::1"]);
+  const discovering = await PunchServer.start(["127.0.0.1", "127.0.0.2"]);
   try {
     const peer = await Peer.start();
     try {
-      const around = { words: commandWords(server, peer), missingPackages: missing, urls: server.urls };
+      const around = { words: commandWords(server, discovering, peer), missingPackages: missing, urls: server.urls };
       for await (const outcome of outcomes(isWanted, around)) {
         sum[outcome.mark] += 1;
         print(outcome);
@@ -36,7 +37,7 @@ async function main(): Promise<void> {
       peer.close();
     }
   } finally {
-    await server.close();
+    await Promise.all([server.close(), discovering.close()]);
   }
   console.log(
     Object.entries(sum)

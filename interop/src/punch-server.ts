@@ -12,9 +12,6 @@ import { runProgram } from "./program.ts";
 const commandPath = fileURLToPath(new URL("../../packages/cli/dist/main.js", import.meta.url));
 const patienceMs = 10_000;
 
-/** Two of IPv4, which behaviour discovery (RFC 5780) takes. */
-const addresses = ["127.0.0.1", "127.0.0.2", "::1"];
-
 export class PunchServer {
   readonly port: number;
   readonly secondPort: number;
@@ -36,12 +33,12 @@ export class PunchServer {
     this.urls = ticket.urls;
   }
 
-  /** Throws, with what the server said, when it does not come up. */
-  static async start(): Promise<PunchServer> {
+  /** Listens on these addresses of loopback. Throws, with what the server said, when it does not come up. */
+  static async start(addresses: readonly string[]): Promise<PunchServer> {
     const folder = await mkdtemp(join(tmpdir(), "fractal-punch-interop-"));
     const state = join(folder, "state");
     const ports = [await freePort(addresses), await freePort(addresses)];
-    const child = serve(state, ports);
+    const child = serve(state, ports, addresses);
     await listening(child);
     const secret = (await readFile(join(state, "secret"), "utf8")).trim();
     return new PunchServer(child, folder, ports, secret, await mintTicket(state));
@@ -62,7 +59,7 @@ interface Ticket {
 }
 
 /** Peers of the cases are on loopback, to which a server relays for nobody unless it is told to. */
-function serve(state: string, [port, secondPort]: readonly number[]): ChildProcess {
+function serve(state: string, [port, secondPort]: readonly number[], addresses: readonly string[]): ChildProcess {
   const ports = ["--port", String(port), "--port2", String(secondPort)];
   const reach = ["--listen", ...addresses, "--public", ...addresses, "--relay-allow", "127.0.0.0/8"];
   const args = [commandPath, "serve", "--json", "--state", state, ...ports, ...reach];

@@ -42,6 +42,12 @@ test("IPv6 relayed addresses are told from IPv4's", () => {
   assert.ok(allBack(20, { family: 6 })(ended(0, output)).holds);
 });
 
+test("an error response in a run that goes on fails its case, unless the case allows for it", () => {
+  const output = `0: : channel bind: error 443 (Peer Family Mismatch)\n${uclientOutput({})}`;
+  assert.equal(allBack(20)(ended(0, output)).holds, false);
+  assert.ok(allBack(20, { mayRefuse: /^443 / })(ended(0, output)).holds);
+});
+
 test("a refusal is no finished run, and is told by its code", () => {
   const full = ended(255, "0: : allocate sent\n0: : error 508 (Server Full)\n0: : error 508 (Server Full)\n");
   assert.ok(refused(508)(full).holds);
