@@ -58,6 +58,13 @@ test("a client on TCP is told the address that its stream comes from, over IPv6 
   }
 });
 
+test("Bindings that somebody forges over UDP do not keep a network's clients from asking over TCP", () => {
+  const { server } = dialled();
+  for (let i = 0; i < defaultLimits.bindingRate.burst; i++) server.receive(at("203.0.113.66:5000"), binding(server));
+  assert.deepEqual(server.receive(at("203.0.113.66:5000"), binding(server)), []);
+  assert.equal(server.write(home, binding(server)).length, 1);
+});
+
 test("data goes to peers over UDP, and ChannelData on the stream is padded to 4 bytes both ways", () => {
   const { server, client } = dialled();
   const relayed = client.relayed();

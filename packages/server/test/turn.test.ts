@@ -6,7 +6,7 @@ import { nodePrimitives } from "@fractal-punch/udp/primitives";
 import { Attribute, errorCodeOf, Method, u32Of, xorAddress, xorAddresses } from "@fractal-punch/wire";
 import { connectPair } from "./test-peers.ts";
 import { at, secret, TestServer } from "./test-server.ts";
-import { dataOf, minted, realmOf, relayIp, TurnClient, TurnServer } from "./test-turn.ts";
+import { dataOf, minted, realmOf, relayIp, TurnClient, TurnServer, turnOptions } from "./test-turn.ts";
 
 const home = at("203.0.113.7:5000");
 const peer = at("198.51.100.9:7000");
@@ -284,6 +284,42 @@ test("allocations, allocationsPerUser and permissionsPerAllocation are maximums"
     assert.equal(bob.permit(at(`198.51.100.${i + 1}:7000`)), expected);
   server.pass(300_000);
   assert.equal(bob.permit(at("198.51.100.3:7000")), undefined, "those that have ended make room");
+});
+
+test("allocations that are being opened, and ports that are kept, count as their user's", () => {
+  const server = new TurnServer({ limits: { allocationsPerUser: 2 } });
+  const pairOf = (port: number) =>
+    new TurnClient(server, at(`203.0.113.7:${port}`)).allocate((builder) =>
+      builder.attribute(Attribute.evenPort, Uint8Array.of(0x80)),
+    );
+  assert.equal(errorCodeOf(pairOf(1)), undefined);
+  assert.equal(errorCodeOf(pairOf(2)), 486);
+  server.pass(30_000);
+  assert.equal(errorCodeOf(new TurnClient(server, at("203.0.113.7:3")).allocate()), undefined);
+  assert.equal(errorCodeOf(new TurnClient(server, at("203.0.113.7:4")).allocate()), 486);
+});
+
+test("a pair lies within the range", () => {
+  const relayPorts = { first: 50_000, last: 50_002 };
+  const server = new TurnServer({ turn: { ...turnOptions, relayPorts } });
+  const answer = new TurnClient(server, home).allocate((builder) =>
+    builder.attribute(Attribute.evenPort, Uint8Array.of(0x80)),
+  );
+  assert.equal(xorAddress(answer, Attribute.xorRelayedAddress)?.port, 50_000);
+});
+
+test("an Allocate that is repeated says again which family could not be had, and nothing to another user", () => {
+  const server = new TurnServer();
+  server.failure = ({ family }) => (family === 6 ? "EAFNOSUPPORT" : undefined);
+  const client = new TurnClient(server, home);
+  const id = client.transactionId();
+  const both = (one: TurnClient) =>
+    one.allocate((builder) => builder.u32(Attribute.additionalAddressFamily, 2 * 0x100_0000), id);
+  assert.deepEqual(
+    [1, 2].map(() => both(client).value(Attribute.addressErrorCode)?.[0]),
+    [2, 2],
+  );
+  assert.equal(errorCodeOf(both(new TurnClient(server, home, minted("eve")))), 441);
 });
 
 test("a user who is revoked loses the allocations, and gets no other", () => {

@@ -7,13 +7,14 @@ import type { ServerState } from "./state.ts";
 
 /**
  * The answer is larger than its question, as the RFC wants it; a rate for each prefix holds it. Known 5-tuples pass by
- * it when they want no more than their mapped address.
+ * it when they want no more than their mapped address; who asks by TCP has proven where it is.
  */
 export function handleBinding(state: ServerState, question: Question, unknown: readonly number[]): Outcome {
-  const { now, from, message, tuple } = question;
+  const { now, port, from, message, tuple } = question;
   const discovers = isDiscovery(message);
   const isKnown = (tuple?.trust ?? 0) > 0;
-  if ((!isKnown || discovers) && !state.buckets.bindings.take(now, from)) return "prefix-rate";
+  const isHeld = (!isKnown || discovers) && !state.ports.isTcp(port);
+  if (isHeld && !state.buckets.bindings.take(now, from)) return "prefix-rate";
   if (unknown.length > 0) return refuseBinding(state, question, { code: ErrorCode.unknownAttribute, unknown });
   const isKeepalive = isKnown || message.has(Attribute.epoch);
   return isKeepalive && !discovers ? answerKeepalive(state, question) : answerDiscovery(state, question);

@@ -8,6 +8,7 @@ import { answer, type Question } from "./question.ts";
 import type { Registration } from "./registrations.ts";
 import type { ServerState } from "./state.ts";
 import type { ClientTicket } from "./tickets.ts";
+import { isTurnClient } from "./turn/turn-state.ts";
 
 /** The success response is never larger; a Connect that is shorter than this could not be answered. */
 const connectedBytes = 200;
@@ -30,7 +31,7 @@ export function handleConnect(state: ServerState, question: Question): Outcome {
   if (ticket.kind !== "client") return refused(ErrorCode.ticketScope, key);
   const request = decodeConnect(message);
   if (request === undefined) return refused(ErrorCode.badRequest, key);
-  if (question.tuple?.allocation !== undefined) return refused(ErrorCode.allocationMismatch, key);
+  if (isTurnClient(state.turn, question.tuple)) return refused(ErrorCode.allocationMismatch, key);
   const { approach, nonce } = request;
   if (approach !== undefined && message.bytes.length < connectedBytes) return "answer-too-large";
   const epochMs = state.clock.epochMs(now);

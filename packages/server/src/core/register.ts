@@ -20,6 +20,7 @@ import { answer, type Question, reasonOf } from "./question.ts";
 import { type Leg, Registration } from "./registrations.ts";
 import type { ServerState } from "./state.ts";
 import type { HostTicket } from "./tickets.ts";
+import { isTurnClient } from "./turn/turn-state.ts";
 
 const registrationInfo = asciiBytes("fractal-punch registration");
 
@@ -71,7 +72,7 @@ function prove(state: ServerState, question: Question, hostKey: Uint8Array): Out
   if ("code" in admitted) return admitted;
   const { ticket, key } = admitted;
   if (ticket.kind !== "host") return refused(ErrorCode.ticketScope, key);
-  if (question.tuple?.allocation !== undefined) return refused(ErrorCode.allocationMismatch, key);
+  if (isTurnClient(state.turn, question.tuple)) return refused(ErrorCode.allocationMismatch, key);
   if (!state.buckets.registers.take(now, ticket.username)) return "ticket-rate";
   const dh = state.primitives.dh(state.serverKey.secret, hostKey);
   if (dh === undefined || !macMatches(state.primitives, dh, message, Attribute.hostProof)) {

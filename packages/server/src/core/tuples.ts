@@ -46,6 +46,6 @@ export class Tuples {
   /** Forgets the 5-tuple if nothing is on it. */
   release(tuple: Tuple): void {
     if (tuple.trust > 0 || (tuple.channels?.size ?? 0) > 0) return;
-    this.#byPort[tuple.port]?.delete(addressKey(tuple.address));
+    if (this.find(tuple.port, tuple.address) === tuple) this.#byPort[tuple.port]?.delete(addressKey(tuple.address));
   }
 }

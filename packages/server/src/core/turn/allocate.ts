@@ -37,6 +37,7 @@ export function allocate(
   const transactionId = asciiText(message.transactionId);
   if (tuple !== undefined && turn.openings.on(tuple) !== undefined) return "later";
   if (tuple?.allocation?.transactionId === transactionId) {
+    if (tuple.allocation.user.username !== asker.user.username) return ErrorCode.wrongCredentials;
     sendAllocated(state, question, asker, tuple.allocation);
     return "served";
   }
@@ -44,14 +45,16 @@ export function allocate(
   const wanted = wantedOf(message);
   if (typeof wanted === "number") return wanted;
   const { username, expiresAtMs } = asker.user;
-  const { allocations, openings, reservations } = turn;
-  if (allocations.countOf(username) >= state.limits.allocationsPerUser) return ErrorCode.limitReached;
+  const { allocations, openings, reservations, holdings } = turn;
+  if (holdings.of(username) >= state.limits.allocationsPerUser) return ErrorCode.limitReached;
   if (allocations.size + openings.size + reservations.size >= state.limits.allocations) return ErrorCode.serverFull;
   const token = reservationTokenOf(message);
-  const kept = token && reservations.take(token, username);
-  if (token !== undefined && kept === undefined) return ErrorCode.serverFull;
-  const account = state.quotas.open(username, expiresAtMs);
+  if (token !== undefined && !reservations.has(token, username)) return ErrorCode.serverFull;
+  // Hosts' names have accounts as well, and a user may be called like one.
+  const account = state.quotas.open(`turn ${username}`, expiresAtMs);
   if (account === "full") return ErrorCode.serverFull;
+  const kept = token && reservations.take(token, username);
+  holdings.add(username);
   const opened = state.tuples.open(port, from, options);
   state.streams.keep(port, from);
   const allocation = new Allocation(opened, asker.user, transactionId, account, state.deadlines);
@@ -110,15 +113,19 @@ function proceed(state: ServerState, turn: TurnState, now: number, opening: Open
   const { allocation, asker, relays, refusedFamily } = opening;
   const question = { ...opening.question, now, out };
   turn.openings.end(opening);
+  const isRevoked = turn.credentials.isRevoked(allocation.user);
+  if (isRevoked) for (const relay of relays.splice(0)) out.closePort(relay.port);
+  if (isRevoked && opening.kept) out.closePort(opening.kept.port);
   if (relays.length > 0) {
     turn.allocations.add(allocation, relays, now + opening.lifetimeMs);
+    allocation.refusedFamily = refusedFamily;
     if (opening.kept)
       allocation.reservationToken = turn.reservations.keep(now, opening.kept, allocation.user.username, state.random);
     state.counters.outcome("allocate", "served");
-    return sendAllocated(state, question, asker, allocation, refusedFamily);
+    return sendAllocated(state, question, asker, allocation);
   }
-  giveUp(state, now, allocation);
-  const code = refusedFamily?.code ?? ErrorCode.serverFull;
+  giveUp(state, turn, now, allocation);
+  const code = isRevoked ? ErrorCode.unauthenticated : (refusedFamily?.code ?? ErrorCode.serverFull);
   state.counters.outcome("allocate", { code });
   refuseAsker(state, question, asker, code);
 }
@@ -132,11 +139,12 @@ export function abandon(
   out: Outbox<ServerEvent>,
 ): void {
   turn.openings.abandon(opening, out);
-  giveUp(state, now, opening.allocation);
+  giveUp(state, turn, now, opening.allocation);
 }
 
 /** It does not come to be. */
-function giveUp(state: ServerState, now: number, { account, tuple }: Allocation): void {
+function giveUp(state: ServerState, turn: TurnState, now: number, { account, tuple, user }: Allocation): void {
+  turn.holdings.remove(user.username);
   if (account !== undefined) state.quotas.close(account);
   state.tuples.release(tuple);
   state.streams.release(now, tuple.port, tuple.address);
@@ -155,14 +163,9 @@ function withoutFamily(opening: Opening, code: ErrorCode = ErrorCode.addressFami
   if (wanted !== undefined) opening.refusedFamily = { family: wanted.family, code };
 }
 
-function sendAllocated(
-  state: ServerState,
-  question: Question,
-  asker: Asker,
-  allocation: Allocation,
-  refused?: Opening["refusedFamily"],
-): void {
+function sendAllocated(state: ServerState, question: Question, asker: Asker, allocation: Allocation): void {
   const { message, from, now } = question;
+  const { refusedFamily: refused } = allocation;
   const allocated = {
     relayed: allocation.relays.map(({ address }) => address),
     mapped: from,

@@ -8,6 +8,7 @@ import {
   type PortId,
   prefixKey,
 } from "@fractal-punch/machine";
+import type { ErrorCode } from "@fractal-punch/wire";
 import type { Account } from "../quotas.ts";
 import type { Timed } from "../timed.ts";
 import type { Tuple } from "../tuples.ts";
@@ -18,6 +19,12 @@ export interface Relay {
   readonly port: PortId;
   /** As clients and peers know it. */
   readonly address: Address;
+}
+
+/** A family that was asked for in addition, and cannot be had. */
+export interface RefusedFamily {
+  readonly family: 4 | 6;
+  readonly code: ErrorCode;
 }
 
 /** A number that stands for a peer (RFC 8656 section 12). */
@@ -38,6 +45,7 @@ export class Allocation {
   readonly account: Account | undefined;
   readonly deadline: Deadline<Timed>;
   relays: readonly Relay[] = [];
+  refusedFamily: RefusedFamily | undefined;
   /** With which its client may have the port above its own. */
   reservationToken: Uint8Array | undefined;
   endsAt: number = 0;

@@ -11,18 +11,20 @@ import type { ServerEvent } from "../events.ts";
 import type { Timed } from "../timed.ts";
 import type { Tuples } from "../tuples.ts";
 import type { Allocation, Relay } from "./allocation.ts";
+import type { Holdings } from "./holdings.ts";
 
 export class Allocations {
   readonly #tuples: Tuples;
   readonly #deadlines: Deadlines<Timed>;
+  readonly #holdings: Holdings;
   readonly #byPort = new Map<PortId, Allocation>();
   readonly #byRelay = new Map<AddressKey, Allocation>();
-  readonly #perUser = new Map<string, number>();
   #size = 0;
 
-  constructor(tuples: Tuples, deadlines: Deadlines<Timed>) {
+  constructor(tuples: Tuples, deadlines: Deadlines<Timed>, holdings: Holdings) {
     this.#tuples = tuples;
     this.#deadlines = deadlines;
+    this.#holdings = holdings;
   }
 
   get size(): number {
@@ -39,10 +41,6 @@ export class Allocations {
     return this.#byRelay.get(addressKey(relayed));
   }
 
-  countOf(username: string): number {
-    return this.#perUser.get(username) ?? 0;
-  }
-
   /** It lives from now on, with those relays, whose ports are open. */
   add(allocation: Allocation, relays: readonly Relay[], endsAt: number): void {
     allocation.relays = relays;
@@ -52,7 +50,7 @@ export class Allocations {
       this.#byPort.set(relay.port, allocation);
       this.#byRelay.set(addressKey(relay.address), allocation);
     }
-    this.#count(allocation, 1);
+    this.#size++;
     this.renew(allocation, endsAt);
   }
 
@@ -73,17 +71,11 @@ export class Allocations {
     tuple.allocation = undefined;
     tuple.trust--;
     this.#tuples.release(tuple);
-    this.#count(allocation, -1);
+    this.#holdings.remove(allocation.user.username);
+    this.#size--;
   }
 
   all(): Set<Allocation> {
     return new Set(this.#byPort.values());
-  }
-
-  #count({ user }: Allocation, difference: 1 | -1): void {
-    this.#size += difference;
-    const count = this.countOf(user.username) + difference;
-    if (count === 0) this.#perUser.delete(user.username);
-    else this.#perUser.set(user.username, count);
   }
 }

@@ -3,11 +3,10 @@
  * taken is drawn again.
  */
 import { type Outbox, type PortId, type Random, randomBelow } from "@fractal-punch/machine";
-import type { ErrorCode } from "@fractal-punch/wire";
 import type { ServerEvent } from "../events.ts";
 import type { Question } from "../question.ts";
 import type { Tuple } from "../tuples.ts";
-import type { Allocation, Relay } from "./allocation.ts";
+import type { Allocation, RefusedFamily, Relay } from "./allocation.ts";
 import type { Asker } from "./asker.ts";
 
 export interface PortRange {
@@ -43,8 +42,7 @@ export class Opening {
   readonly wanted: Wanted[];
   /** The port above the relay's, which is to be kept. */
   kept: Relay | undefined;
-  /** A family that was asked for in addition, and cannot be had. */
-  refusedFamily: { readonly family: 4 | 6; readonly code: ErrorCode } | undefined;
+  refusedFamily: RefusedFamily | undefined;
   tries: number = 0;
   /** The port that is being opened. */
   port: PortId | undefined;
@@ -86,7 +84,7 @@ export class Openings {
     this.#byTuple.set(opening.allocation.tuple, opening);
     opening.port = id;
     const above = (opening.relays.at(-1)?.address.port ?? 0) + 1;
-    const port = wanted.port === "kept" ? above : this.#draw(random, wanted.port !== "any");
+    const port = wanted.port === "kept" ? above : this.#draw(random, wanted.port);
     out.openPort(id, { family: wanted.family, port, lean: true });
     return true;
   }
@@ -111,10 +109,10 @@ export class Openings {
   }
 
   /** Random, so that nobody can guess another's (RFC 8656 section 5). */
-  #draw(random: Random, even: boolean): number {
-    const { first, last } = this.#range;
-    const step = even ? 2 : 1;
-    const start = even ? first + (first % 2) : first;
-    return start + step * randomBelow(random, Math.floor((last - start) / step) + 1);
+  #draw(random: Random, port: Wanted["port"]): number {
+    const step = port === "any" ? 1 : 2;
+    const first = this.#range.first + (step === 2 ? this.#range.first % 2 : 0);
+    const last = this.#range.last - (port === "pair" ? 1 : 0);
+    return first + step * randomBelow(random, Math.floor((last - first) / step) + 1);
   }
 }

@@ -5,6 +5,7 @@ import { asciiText } from "@fractal-punch/wire";
 import type { ServerEvent } from "../events.ts";
 import type { Timed } from "../timed.ts";
 import type { Relay } from "./allocation.ts";
+import type { Holdings } from "./holdings.ts";
 
 const lifeMs = 30_000;
 const tokenBytes = 8;
@@ -28,10 +29,12 @@ export class Reservation {
 
 export class Reservations {
   readonly #deadlines: Deadlines<Timed>;
+  readonly #holdings: Holdings;
   readonly #byToken = new Map<string, Reservation>();
 
-  constructor(deadlines: Deadlines<Timed>) {
+  constructor(deadlines: Deadlines<Timed>, holdings: Holdings) {
     this.#deadlines = deadlines;
+    this.#holdings = holdings;
   }
 
   get size(): number {
@@ -43,8 +46,13 @@ export class Reservations {
     const token = randomBytes(random, tokenBytes);
     const reservation = new Reservation(relay, username, asciiText(token), this.#deadlines);
     this.#byToken.set(reservation.token, reservation);
+    this.#holdings.add(username);
     this.#deadlines.set(reservation.deadline, now + lifeMs);
     return token;
+  }
+
+  has(token: Uint8Array, username: string): boolean {
+    return this.#byToken.get(asciiText(token))?.username === username;
   }
 
   /** The port is its asker's from then on. */
@@ -63,6 +71,7 @@ export class Reservations {
 
   #forget(reservation: Reservation): void {
     this.#byToken.delete(reservation.token);
+    this.#holdings.remove(reservation.username);
     this.#deadlines.drop(reservation.deadline);
   }
 }

@@ -7,9 +7,10 @@ import type { Network } from "../networks.ts";
 import { RelayPolicy } from "../relay-policy.ts";
 import type { Revocations } from "../revocations.ts";
 import type { Timed } from "../timed.ts";
-import type { Tuples } from "../tuples.ts";
+import type { Tuple, Tuples } from "../tuples.ts";
 import { Allocations } from "./allocations.ts";
 import { Credentials } from "./credentials.ts";
+import { Holdings } from "./holdings.ts";
 import { Openings, type PortRange } from "./openings.ts";
 import { Reservations } from "./reservations.ts";
 
@@ -28,6 +29,7 @@ export interface TurnOptions {
 
 export interface TurnState {
   readonly credentials: Credentials;
+  readonly holdings: Holdings;
   readonly allocations: Allocations;
   readonly openings: Openings;
   readonly reservations: Reservations;
@@ -51,12 +53,19 @@ export interface TurnSurroundings {
 export function createTurnState(options: TurnOptions, surroundings: TurnSurroundings): TurnState {
   const { primitives, secret, limits, clock, deadlines, revocations, tuples } = surroundings;
   const { realm, users, relayPorts, allow, deny } = options;
+  const holdings = new Holdings();
   return {
     credentials: new Credentials({ primitives, secret, realm, users }, clock, revocations, limits),
-    allocations: new Allocations(tuples, deadlines),
+    holdings,
+    allocations: new Allocations(tuples, deadlines, holdings),
     openings: new Openings(relayPorts),
-    reservations: new Reservations(deadlines),
+    reservations: new Reservations(deadlines, holdings),
     policy: new RelayPolicy({ allow, deny, own: [] }),
     builder: new StunBuilder(largestDatagramBytes),
   };
+}
+
+/** Whether the 5-tuple is a TURN client's, or is about to be: then it is nobody else's. */
+export function isTurnClient(turn: TurnState | undefined, tuple: Tuple | undefined): boolean {
+  return tuple !== undefined && (tuple.allocation !== undefined || turn?.openings.on(tuple) !== undefined);
 }
