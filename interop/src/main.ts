@@ -1,14 +1,15 @@
 /** `npm run interop`: runs other people's programs against the built server, and prints what came of it. */
 import { cases, unsupported } from "./cases.ts";
 import { commandWords } from "./command-words.ts";
-import { type Mark, type Outcome, outcomes } from "./outcome.ts";
-import { Peer } from "./peer.ts";
-import { PunchServer } from "./punch-server.ts";
+import { type Mark, type Outcome, outcomes, type Surroundings } from "./outcome.ts";
+import { withPeer } from "./peer.ts";
+import { withServer } from "./punch-server.ts";
 import { missingPackages } from "./requirements.ts";
 
 const parts = process.argv.slice(2);
 const names = [...cases, ...unsupported].map(({ name }) => name);
 const nameWidth = Math.max(...cases.map(({ name }) => name.length));
+const seenWidth = 56;
 
 if (names.some(isWanted)) await main();
 else {
@@ -21,37 +22,38 @@ function isWanted(name: string): boolean {
 }
 
 async function main(): Promise<void> {
-  const missing = await missingPackages();
+  const missing = await missingPackages(console.error);
   const sum: Record<Mark, number> = { passed: 0, FAILED: 0, "not supported": 0, SKIPPED: 0 };
-  const server = await PunchServer.start(["127.0.0.1", "::1"]);
-  const discovering = await PunchServer.start(["127.0.0.1", "127.0.0.2"]);
-  try {
-    const peer = await Peer.start();
-    try {
-      const around = { words: commandWords(server, discovering, peer), missingPackages: missing, urls: server.urls };
-      for await (const outcome of outcomes(isWanted, around)) {
-        sum[outcome.mark] += 1;
-        print(outcome);
-      }
-    } finally {
-      peer.close();
+  await withSurroundings(missing, async (around) => {
+    for await (const outcome of outcomes(isWanted, around)) {
+      sum[outcome.mark] += 1;
+      print(outcome);
     }
-  } finally {
-    await Promise.all([server.close(), discovering.close()]);
-  }
-  console.log(
-    Object.entries(sum)
-      .map(([mark, count]) => `${count} ${mark.toLowerCase()}`)
-      .join(", "),
-  );
+  });
+  const counts = Object.entries(sum).map(([mark, count]) => `${count} ${mark.toLowerCase()}`);
+  console.log(counts.join(", "));
   if (missing.length > 0) tellMissing(missing);
   if (sum.FAILED > 0) process.exitCode = 1;
 }
 
+async function withSurroundings(
+  missing: readonly string[],
+  work: (around: Surroundings) => Promise<void>,
+): Promise<void> {
+  await withServer(["127.0.0.1", "::1"], (server) =>
+    withServer(["127.0.0.1", "127.0.0.2"], (discovering) =>
+      withPeer((peer) =>
+        work({ words: commandWords(server, discovering, peer), missingPackages: missing, urls: server.urls }),
+      ),
+    ),
+  );
+}
+
 function print({ name, mark, seen, seconds, command, output }: Outcome): void {
   const time = seconds === undefined ? "" : `${seconds.toFixed(1)} s`;
-  console.log(`${name.padEnd(nameWidth)}  ${mark.padEnd(13)}  ${time.padStart(6)}  ${seen}`);
-  if (output !== undefined) console.log(`    ${command}\n${output.replace(/^/gm, "    ")}`);
+  const cells = [name.padEnd(nameWidth), mark.padEnd(13), time.padStart(6), seen.padEnd(seenWidth), command ?? ""];
+  console.log(cells.join("  ").trimEnd());
+  if (output !== undefined) console.log(output.replace(/^/gm, "    "));
 }
 
 /** Nothing that was skipped counts as passed. */

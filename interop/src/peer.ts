@@ -5,18 +5,17 @@ import { startProgram } from "./program.ts";
 /** None of the server's: to itself it relays only between its own clients. */
 const ip = "127.0.0.3";
 
-export class Peer {
-  readonly ip: string = ip;
+export interface Peer {
+  readonly ip: string;
   readonly port: number;
-  readonly close: () => void;
+}
 
-  private constructor(port: number, close: () => void) {
-    this.port = port;
-    this.close = close;
-  }
-
-  static async start(): Promise<Peer> {
-    const port = await freePort([ip]);
-    return new Peer(port, startProgram("turnutils_peer", ["-L", ip, "-p", String(port)]));
+export async function withPeer<T>(work: (peer: Peer) => Promise<T>): Promise<T> {
+  const port = await freePort([ip]);
+  const end = startProgram("turnutils_peer", ["-L", ip, "-p", String(port)]);
+  try {
+    return await work({ ip, port });
+  } finally {
+    end();
   }
 }

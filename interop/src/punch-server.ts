@@ -12,7 +12,7 @@ import { runProgram } from "./program.ts";
 const commandPath = fileURLToPath(new URL("../../packages/cli/dist/main.js", import.meta.url));
 const patienceMs = 10_000;
 
-export class PunchServer {
+export interface PunchServer {
   readonly port: number;
   readonly secondPort: number;
   readonly secret: string;
@@ -20,35 +20,30 @@ export class PunchServer {
   readonly password: string;
   /** What `ticket turn` gives browsers for their `iceServers`. */
   readonly urls: readonly string[];
-  readonly #child: ChildProcess;
-  readonly #folder: string;
+}
 
-  private constructor(child: ChildProcess, folder: string, ports: readonly number[], secret: string, ticket: Ticket) {
-    this.#child = child;
-    this.#folder = folder;
-    [this.port = 0, this.secondPort = 0] = ports;
-    this.secret = secret;
-    this.username = ticket.username;
-    this.password = ticket.credential;
-    this.urls = ticket.urls;
-  }
-
-  /** Listens on these addresses of loopback. Throws, with what the server said, when it does not come up. */
-  static async start(addresses: readonly string[]): Promise<PunchServer> {
-    const folder = await mkdtemp(join(tmpdir(), "fractal-punch-interop-"));
-    const state = join(folder, "state");
-    const ports = [await freePort(addresses), await freePort(addresses)];
-    const child = serve(state, ports, addresses);
+/**
+ * Does the work while a server listens on these addresses of loopback. Throws, with what the server said, when it does
+ * not come up.
+ */
+export async function withServer<T>(
+  addresses: readonly string[],
+  work: (server: PunchServer) => Promise<T>,
+): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), "fractal-punch-interop-"));
+  const state = join(folder, "state");
+  const [port, secondPort] = [await freePort(addresses), await freePort(addresses)];
+  const child = serve(state, [port, secondPort], addresses);
+  const closed = once(child, "close");
+  try {
     await listening(child);
     const secret = (await readFile(join(state, "secret"), "utf8")).trim();
-    return new PunchServer(child, folder, ports, secret, await mintTicket(state));
-  }
-
-  async close(): Promise<void> {
-    const closed = once(this.#child, "close");
-    this.#child.kill("SIGTERM");
+    const { urls, username, credential } = await mintTicket(state);
+    return await work({ port, secondPort, secret, username, password: credential, urls });
+  } finally {
+    child.kill("SIGTERM");
     await closed;
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
   }
 }
 

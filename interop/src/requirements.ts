@@ -17,10 +17,11 @@ const requirements: readonly Requirement[] = [
   { debianPackage: "python3-aioice", probe: ["python3", "-c", "import aioice"], code: 0 },
 ];
 
-/** Installs what is missing where that is possible; the names of Debian's packages that are missing all the same. */
-export async function missingPackages(): Promise<string[]> {
+/** Installs what is missing where that is possible, after saying so; the names of Debian's packages that are missing all the same. */
+export async function missingPackages(say: (line: string) => void): Promise<string[]> {
   const missing = await absentPackages();
   if (missing.length === 0 || process.getuid?.() !== 0) return missing;
+  say(`installing ${missing.join(" and ")} with apt-get ...`);
   const install = ["install", "-y", "--no-install-recommends", ...missing];
   if (!(await apt(install)) && (await apt(["update"]))) await apt(install);
   return await absentPackages();
