@@ -12,26 +12,21 @@ import {
   type SendOptions,
   unreachable,
 } from "@fractal-punch/machine";
-import { datagramKind, ErrorCode, MessageClass, Method, maxPayloadBytes, StunMessage } from "@fractal-punch/wire";
-import { handleBinding } from "./binding.ts";
-import { handleConnect } from "./connect.ts";
-import type { Counters, ServedWord } from "./counters.ts";
+import { datagramKind, maxPayloadBytes, StunMessage } from "@fractal-punch/wire";
+import { ask } from "./asking.ts";
+import type { Counters } from "./counters.ts";
 import { isPaddedBinding } from "./discovery.ts";
 import type { ServerEvent } from "./events.ts";
-import { knownAttributes } from "./known-attributes.ts";
 import { hintNoChannel } from "./no-channel.ts";
-import type { Drop, Outcome } from "./outcome.ts";
-import { type Question, refuse } from "./question.ts";
-import { endRegistration, handleRegister, wakeRegistration } from "./register.ts";
-import { handleReport } from "./report.ts";
+import type { Drop } from "./outcome.ts";
+import type { Question } from "./question.ts";
+import { endRegistration, wakeRegistration } from "./register.ts";
 import { createState, type ServerOptions, type ServerState } from "./state.ts";
 import type { Timed } from "./timed.ts";
 import type { Tuple } from "./tuples.ts";
 import { abandon, relayFailed, relayOpened } from "./turn/allocate.ts";
 import { endAllocation } from "./turn/end-allocation.ts";
 import { relayForTurn } from "./turn/relaying.ts";
-import { handleSend, handleTurn } from "./turn/turn.ts";
-import type { TurnState } from "./turn/turn-state.ts";
 
 export type ServerCommand =
   /** Opens the ports. */
@@ -62,22 +57,6 @@ export interface Sizes {
   /** All tables of token buckets together. */
   readonly buckets: number;
 }
-
-/** Outcomes that a valid ticket's own bucket pays for, not its prefix's. */
-const ticketsOwn: ReadonlySet<ErrorCode | Drop | "served"> = new Set([
-  "served",
-  "ticket-rate",
-  "answer-too-large",
-  ErrorCode.limitReached,
-  ErrorCode.serverFull,
-]);
-
-const turnWords: ReadonlyMap<number, ServedWord> = new Map([
-  [Method.allocate, "allocate"],
-  [Method.refresh, "refresh"],
-  [Method.createPermission, "create-permission"],
-  [Method.channelBind, "channel-bind"],
-]);
 
 export class Server implements Machine<ServerCommand, ServerEvent> {
   readonly #state: ServerState;
@@ -230,69 +209,9 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
   }
 
   #ask(bytes: Uint8Array, question: Question): void {
-    const { counters, turn } = this.#state;
-    const { message } = question;
-    const fault = message.load(bytes);
-    if (fault !== undefined) return this.#drop(bytes, fault);
-    const { method, messageClass } = message;
-    if (messageClass === MessageClass.request) {
-      switch (method) {
-        case Method.binding:
-          return counters.outcome("binding", handleBinding(this.#state, question, this.#unknown(question)));
-        case Method.register:
-          return this.#guard("register", question, handleRegister);
-        case Method.connect:
-          return this.#guard("connect", question, handleConnect);
-      }
-      const word = turnWords.get(method);
-      if (turn !== undefined && word !== undefined) return this.#guardTurn(word, turn, question);
-    }
-    if (messageClass === MessageClass.indication && method === Method.report) {
-      return this.#guard("report", question, handleReport);
-    }
-    if (turn !== undefined && messageClass === MessageClass.indication && method === Method.send)
-      return handleSend(this.#state, turn, question, this.#unknown(question));
-    counters.dropped.add("no-question");
-  }
-
-  #guardTurn(word: ServedWord, turn: TurnState, question: Question): void {
-    const { counters } = this.#state;
-    const shut = this.#shut(question);
-    if (shut !== undefined) return counters.dropped.add(shut);
-    const outcome = handleTurn(this.#state, turn, question, this.#unknown(question));
-    if (outcome !== undefined) counters.outcome(word, outcome);
-  }
-
-  /** Why the door is shut: on the wrong port, or for a prefix that has proven nothing too often. */
-  #shut({ now, from, port, tuple }: Question): "wrong-port" | "prefix-rate" | undefined {
-    const { buckets, ports } = this.#state;
-    if (!ports.isMain(port)) return "wrong-port";
-    const trusted = tuple !== undefined && tuple.trust > 0;
-    return trusted || buckets.unauthenticated.admitsSome(now, from) ? undefined : "prefix-rate";
-  }
-
-  /**
-   * The door to what costs cryptography, of datagrams: peers punch from the port that they ask from. What is not served
-   * pays into its prefix's bucket; known 5-tuples pass by, and of an overfull prefix a few get their chance.
-   */
-  #guard(word: ServedWord, question: Question, handle: (state: ServerState, question: Question) => Outcome): void {
-    const state = this.#state;
-    const { now, from, tuple, message } = question;
-    const { counters, buckets } = state;
-    const shut = state.ports.isTcp(question.port) ? "wrong-port" : this.#shut(question);
-    if (shut !== undefined) return counters.dropped.add(shut);
-    const trusted = tuple !== undefined && tuple.trust > 0;
-    const unknown = this.#unknown(question);
-    const outcome = unknown.length > 0 ? { code: ErrorCode.unknownAttribute, unknown } : handle(state, question);
-    const isRefusal = typeof outcome === "object";
-    if (!trusted && !ticketsOwn.has(isRefusal ? outcome.code : outcome)) buckets.unauthenticated.charge(now, from);
-    const isAnswered = isRefusal && message.messageClass === MessageClass.request;
-    counters.outcome(word, isAnswered ? refuse(state, question, outcome) : outcome);
-  }
-
-  #unknown(question: Question): readonly number[] {
-    const { message } = question;
-    return message.unknownRequired(knownAttributes(message.method));
+    const fault = question.message.load(bytes);
+    if (fault === undefined) ask(this.#state, question);
+    else this.#drop(bytes, fault);
   }
 
   #end(now: number, owner: Timed, out: Outbox<ServerEvent>): void {
