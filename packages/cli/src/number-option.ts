@@ -1,4 +1,5 @@
 /** Options that are numbers, with the range that they may have. */
+import type { PortRange } from "@fractal-punch/server";
 import { InvalidArgumentError } from "commander";
 import { bytesFromText, secondsFromText } from "./quantity.ts";
 
@@ -30,11 +31,6 @@ export function bytesOption(text: string): number {
   const bytes = bytesFromText(text);
   if (bytes !== undefined) return bytes;
   throw new InvalidArgumentError("It is a number of bytes such as 500k, 10M or 2G.");
-}
-
-export interface PortRange {
-  readonly first: number;
-  readonly last: number;
 }
 
 /** Ports, as "49152-65535". */

@@ -6,6 +6,7 @@ import {
   defaultSecondPort,
   defaultStateFolder,
   type Limits,
+  type PortRange,
   type RunningServer,
   serve,
   type TurnSettings,
@@ -14,7 +15,7 @@ import { type Command, Option } from "commander";
 import { type Interruption, stoppedCode, watchInterruption } from "./interruption.ts";
 import { loopbackOption } from "./loopback-option.ts";
 import type { MetricsEndpoint } from "./metrics-endpoint.ts";
-import { bytesOption, type PortRange, rangeOption, wholeOption } from "./number-option.ts";
+import { bytesOption, rangeOption, wholeOption } from "./number-option.ts";
 import { dialText } from "./own-server.ts";
 import { type Log, logLine, openLog } from "./serve-log.ts";
 import { keepYoungGenerationSmall } from "./young-generation.ts";

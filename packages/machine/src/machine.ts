@@ -84,7 +84,10 @@ export type DriverCommand =
   | { readonly type: "clock"; readonly epochMs: number };
 
 export interface Machine<Command, Event> {
-  /** One datagram, or the next piece of a stream. `now` is monotonic, in ms. `bytes` are valid during the call only. Never throws, whatever they are. */
+  /**
+   * One datagram, or the next piece of a stream. `now` is monotonic, in ms. `bytes` are valid during the call only. Never
+   * throws, whatever they are.
+   */
   receive(now: number, port: PortId, from: Address, bytes: Uint8Array, info: DatagramInfo, out: Outbox<Event>): void;
   /** Does what is due at `now`; a call that comes too early does nothing. */
   wake(now: number, out: Outbox<Event>): void;

@@ -1,8 +1,8 @@
 /** Under which names or addresses others reach this server: what goes into invites. */
 import { createSocket } from "node:dgram";
-import { networkInterfaces } from "node:os";
 import { type Address, type AddressScope, addressFromIpText, addressScope, ipText } from "@fractal-punch/machine";
 import { cloudAddress } from "./cloud-address.ts";
+import { ownAddresses } from "./public-addresses.ts";
 
 /** Who says so: the operator, the cloud, the machine's own interfaces, or hosts that dialled it. */
 export type NameSource = "option" | "cloud" | "interface" | "dialled";
@@ -53,8 +53,7 @@ export function isGuess({ source, arePrivate }: PublicNames): boolean {
 }
 
 async function interfaceAddress(family: 4 | 6): Promise<Address | undefined> {
-  const texts = Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address));
-  const found = [await routedAddress(family), ...texts.map((text) => addressFromIpText(text, 0))];
+  const found = [await routedAddress(family), ...ownAddresses()];
   const own = found.filter((address) => address?.family === family);
   const ofScope = (...scopes: AddressScope[]): Address | undefined =>
     own.find((address) => address !== undefined && scopes.includes(addressScope(address)));

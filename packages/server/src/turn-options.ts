@@ -1,12 +1,12 @@
 /** TURN's part of a server's options, as people write it. */
-import { type Network, networkFromText, type TurnOptions } from "./core/index.ts";
+import { type Network, networkFromText, type PortRange, type TurnOptions } from "./core/index.ts";
 import { ServerError } from "./server-error.ts";
 
 export interface TurnSettings {
   /** What clients are told to ask with; "fractal-punch" when absent. */
   readonly realm?: string;
   /** The ports of relayed addresses, first and last; 49152 to 65535 when absent. */
-  readonly relayPorts?: { readonly first: number; readonly last: number };
+  readonly relayPorts?: PortRange;
   /** Networks that may be relayed to though they are refused by default, as "10.0.0.0/8" or a single address. */
   readonly allow?: readonly string[];
   /** Networks that may not be relayed to. */
@@ -16,7 +16,7 @@ export interface TurnSettings {
 }
 
 /** The dynamic ports of RFC 6335. */
-const dynamicPorts = { first: 49_152, last: 65_535 };
+const dynamicPorts: PortRange = { first: 49_152, last: 65_535 };
 
 /** Throws OPTION. */
 export function turnOptions(settings: TurnSettings): TurnOptions {

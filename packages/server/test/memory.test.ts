@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { type Address, type Curve, ipText } from "@fractal-punch/machine";
 import { defaultLimits } from "@fractal-punch/server/core";
 import { nodePrimitives } from "@fractal-punch/udp/primitives";
+import { heldBytes } from "./held-bytes.ts";
 import { post, strangers, text } from "./old-requests.ts";
 import { hostTicket, TestHost } from "./test-peers.ts";
 import { at, TestServer } from "./test-server.ts";
@@ -67,13 +66,4 @@ function registerHosts(server: TestServer, from: number, to: number): void {
     host.registered(server.receive(host.address, host.registerBytes(nonce, serverKey, { dh })));
   }
   server.events = [];
-}
-
-function heldBytes(): number {
-  setFlagsFromString("--expose-gc");
-  const collect: unknown = runInNewContext("gc");
-  assert(typeof collect === "function");
-  collect();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
 }

@@ -1,12 +1,11 @@
 /** What TURN keeps, and what is left of it afterwards. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import type { DriverCommand, PortRequest } from "@fractal-punch/machine";
 import { defaultLimits } from "@fractal-punch/server/core";
 import { Attribute, errorCodeOf, Method } from "@fractal-punch/wire";
 import fc from "fast-check";
+import { heldBytes } from "./held-bytes.ts";
 import { at, startSeconds } from "./test-server.ts";
 import { minted, TurnClient, TurnServer } from "./test-turn.ts";
 
@@ -159,13 +158,4 @@ function useAllocation(client: TurnClient): void {
   assert.equal(client.permit(at("198.51.100.10:1")), undefined);
   assert.equal(client.bind(0x4001, peer), undefined);
   assert.equal(client.channelData(0x4001, data).length, 1);
-}
-
-function heldBytes(): number {
-  setFlagsFromString("--expose-gc");
-  const collect: unknown = runInNewContext("gc");
-  assert(typeof collect === "function");
-  collect();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
 }

@@ -13,4 +13,5 @@ export type { Access, ServerOptions } from "./state.ts";
 export type { StreamWord } from "./streams.ts";
 export { openName, openSecret } from "./tickets.ts";
 export { mintedPassword } from "./turn/credentials.ts";
+export type { PortRange } from "./turn/openings.ts";
 export type { TurnOptions } from "./turn/turn-state.ts";

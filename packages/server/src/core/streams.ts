@@ -47,9 +47,8 @@ export class Streams {
   readonly #asking: Ages<Stream>;
   /** Those that have asked, and that nothing keeps. */
   readonly #idle: Ages<Stream>;
-  #size = 0;
-
   readonly #servesClassic: boolean;
+  #size = 0;
 
   constructor(limits: Limits, counts: Tally<StreamWord>, openings: PrefixBuckets, servesClassic: boolean) {
     this.#limits = limits;

@@ -7,7 +7,6 @@ import {
   beginAllocated,
   ErrorCode,
   evenPortOf,
-  lifetimeOf,
   requestedFamilyOf,
   requestedTransportOf,
   reservationTokenOf,
@@ -20,11 +19,9 @@ import type { ServerState } from "../state.ts";
 import { Allocation } from "./allocation.ts";
 import { refuseAsker, sendProtected } from "./answers.ts";
 import type { Asker } from "./asker.ts";
+import { lifetimeMs } from "./lifetime.ts";
 import { Opening, type Wanted } from "./openings.ts";
 import type { TurnState } from "./turn-state.ts";
-
-/** RFC 8656 section 3.2; nobody gets less. */
-const defaultLifetimeSeconds = 600;
 
 /** A code is a refusal. "later": the answer follows when the ports are open. */
 export function allocate(
@@ -58,7 +55,13 @@ export function allocate(
   const opened = state.tuples.open(port, from, options);
   state.streams.keep(port, from);
   const allocation = new Allocation(opened, asker.user, transactionId, account, state.deadlines);
-  const opening = new Opening(allocation, asker, owned(question), lifetimeMs(state, message), kept ? [] : wanted);
+  const opening = new Opening(
+    allocation,
+    asker,
+    owned(question),
+    lifetimeMs(state.limits, message),
+    kept ? [] : wanted,
+  );
   if (kept !== undefined) opening.relays.push(kept);
   proceed(state, turn, question.now, opening, out);
   return "later";
@@ -196,11 +199,6 @@ function wantedOf(message: StunMessage): Wanted[] | ErrorCode {
   if (hasToken && reservationTokenOf(message) === undefined) return ErrorCode.badRequest;
   const first = { family: family ?? 4, port: even ?? "any" } as const;
   return hasAdditional ? [first, { family: 6, port: "any" }] : [first];
-}
-
-function lifetimeMs({ limits }: ServerState, message: StunMessage): number {
-  const seconds = Math.max(lifetimeOf(message) ?? 0, defaultLifetimeSeconds);
-  return Math.min(seconds * 1000, limits.allocationLifeMs);
 }
 
 /** As `question`, with bytes of its own. */

@@ -49,7 +49,6 @@ export class Allocation {
   /** With which its client may have the port above its own. */
   reservationToken: Uint8Array | undefined;
   endsAt: number = 0;
-  ended: boolean = false;
   /** Bytes that may still be relayed before the account is asked again. */
   credit: number = 0;
   /** When each permitted peer's permission ends, by IP address. Made with the first. */

@@ -60,7 +60,6 @@ export class Allocations {
   }
 
   end(allocation: Allocation, out: Outbox<ServerEvent>): void {
-    allocation.ended = true;
     this.#deadlines.drop(allocation.deadline);
     for (const relay of allocation.relays) {
       this.#byPort.delete(relay.port);

@@ -18,6 +18,7 @@ import type { Allocation } from "./allocation.ts";
 import { sendProtected } from "./answers.ts";
 import type { Asker } from "./asker.ts";
 import { endAllocation } from "./end-allocation.ts";
+import { lifetimeMs } from "./lifetime.ts";
 import type { TurnState } from "./turn-state.ts";
 
 /** A request about an allocation that is there, by the one who made it. */
@@ -39,9 +40,7 @@ export function refresh(state: ServerState, turn: TurnState, { question, asker, 
     if (family === undefined) return ErrorCode.badRequest;
     if (family === "unsupported" || allocation.relay(family) === undefined) return ErrorCode.peerAddressFamilyMismatch;
   }
-  const asked = lifetimeOf(message);
-  const { allocationLifeMs } = state.limits;
-  const lifeMs = asked === 0 ? 0 : Math.min(Math.max(asked ?? 0, 600) * 1000, allocationLifeMs);
+  const lifeMs = lifetimeOf(message) === 0 ? 0 : lifetimeMs(state.limits, message);
   if (lifeMs === 0) endAllocation(state, turn, now, allocation, out);
   else turn.allocations.renew(allocation, now + lifeMs);
   const builder = beginSuccess(state, question).u32(Attribute.lifetime, lifeMs / 1000);

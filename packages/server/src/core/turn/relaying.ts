@@ -39,14 +39,11 @@ export function relayForTurn(
   bytes: Uint8Array,
 ): boolean {
   const { counters } = relaying.state;
-  const relayed = relaying.turn.allocations.throughPort(port);
-  if (relayed !== undefined) {
-    counters.relayed("from-peer", relayToClient(relaying, relayed, from, bytes), bytes);
-    return true;
-  }
   if (isRelayPort(port)) {
-    // It is kept for somebody, or was just closed.
-    counters.dropped.add("no-allocation");
+    const relayed = relaying.turn.allocations.throughPort(port);
+    // Without one it is kept for somebody, or was just closed.
+    if (relayed === undefined) counters.dropped.add("no-allocation");
+    else counters.relayed("from-peer", relayToClient(relaying, relayed, from, bytes), bytes);
     return true;
   }
   if (tuple?.allocation === undefined || ((bytes[0] ?? 0) & 0xc0) !== 0x40) return false;

@@ -10,7 +10,10 @@ import { bindChannel, createPermission, refresh } from "./changes.ts";
 import { relaySend } from "./relaying.ts";
 import type { TurnState } from "./turn-state.ts";
 
-/** Answers it, or gives `undefined` when the answer follows. What is not known to come from a user is held by the caller's rate: a challenge is larger than its question. */
+/**
+ * Answers it, or gives `undefined` when the answer follows. What is not known to come from a user is held by a rate: a
+ * challenge is larger than its question.
+ */
 export function handleTurn(
   state: ServerState,
   turn: TurnState,
