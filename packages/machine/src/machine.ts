@@ -8,9 +8,13 @@ import type { Address } from "./address.ts";
 /**
  * A socket as a machine knows it: a small number that the machine itself gives out with `openPort`.
  *
- * A port of TCP listens for streams. A stream is named as a sender of datagrams is, by port and far address, so that
- * who answers need not know which of the two it answers. `stream-opened` comes before its first bytes. `receive` brings
- * the bytes in order, in pieces of any size but 0. What one `send` gives is written whole or dropped whole.
+ * A port of TCP or TLS listens for streams, or is one stream that is dialled (`PortRequest.remote`). A stream is named as
+ * a sender of datagrams is, by port and far address, so that who answers need not know which of the two it answers.
+ * `stream-opened` comes before its first bytes. `receive` brings the bytes in order, in pieces of any size but 0. What one
+ * `send` gives is written whole or dropped whole.
+ *
+ * A port that dials hears `stream-opened`, for TLS when the handshake is done, or `port-failed`. When its stream has ended
+ * it is of no more use, but its number is taken until `closePort`.
  */
 export type PortId = number;
 
@@ -40,14 +44,31 @@ export interface Abilities {
   readonly localAddress: boolean;
 }
 
+export type Transport = "udp" | "tcp" | "tls";
+
+/** Whom a TLS connection is to lead to. */
+export interface TlsServer {
+  /** The name that was dialled, or an address as text: it is sent as SNI, and a public certificate has to be for it. */
+  readonly name: string;
+  /**
+   * SHA-256 of the public key of its certificate (SubjectPublicKeyInfo, DER), 32 bytes. A certificate is taken when its key
+   * is that one, or when a public authority vouches for it; when absent, any is.
+   */
+  readonly keyHash?: Uint8Array;
+}
+
 export interface PortRequest {
   /** UDP when absent. */
-  readonly transport?: "udp" | "tcp";
+  readonly transport?: Transport;
   readonly family: 4 | 6;
   /** Bind to this address only; the wildcard address when absent. The port in it is not used. */
   readonly local?: Address;
   /** 0 lets the system choose. */
   readonly port: number;
+  /** TCP and TLS: connect to this address, instead of listening. */
+  readonly remote?: Address;
+  /** TLS that dials: whom it is to reach. */
+  readonly server?: TlsServer;
   /** One of thousands: it has to do with the buffers that the system gives every socket. */
   readonly lean?: true;
 }
@@ -74,9 +95,12 @@ export interface Outbox<Event> {
 /** What every machine hears from its driver. */
 export type DriverCommand =
   | { readonly type: "port-opened"; readonly port: PortId; readonly local: Address }
-  /** `code` is the system's word (EADDRINUSE, EACCES, EAFNOSUPPORT ...). */
+  /**
+   * `code` is the system's word (EADDRINUSE, EACCES, EAFNOSUPPORT, ECONNREFUSED ...). Of a dialled port also: "ETIMEDOUT"
+   * when it took longer than 10 s, "CERTIFICATE" for one that is not the server's, "TLS" for another fault of the handshake.
+   */
   | { readonly type: "port-failed"; readonly port: PortId; readonly code: string }
-  /** Somebody connected to a port of TCP; `local` is the address that was dialled. */
+  /** Somebody connected to a port that listens, and `local` was dialled; or a port that dials, with `local`, is connected. */
   | { readonly type: "stream-opened"; readonly port: PortId; readonly from: Address; readonly local: Address }
   /** The far end closed the stream, or is gone: nothing more comes, and nothing can be sent. */
   | { readonly type: "stream-ended"; readonly port: PortId; readonly from: Address }

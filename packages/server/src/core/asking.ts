@@ -71,7 +71,7 @@ function guardTurn(state: ServerState, word: ServedWord, turn: TurnState, questi
 function guard(state: ServerState, word: ServedWord, question: Question, handle: Handle): void {
   const { now, from, tuple, message } = question;
   const { counters, buckets } = state;
-  const shut = state.ports.isTcp(question.port) ? "wrong-port" : shutFor(state, question);
+  const shut = state.ports.isStream(question.port) ? "wrong-port" : shutFor(state, question);
   if (shut !== undefined) return counters.dropped.add(shut);
   const trusted = tuple !== undefined && tuple.trust > 0;
   const unknown = unknownOf(question);

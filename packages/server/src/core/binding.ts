@@ -13,7 +13,7 @@ export function handleBinding(state: ServerState, question: Question, unknown: r
   const { now, port, from, message, tuple } = question;
   const discovers = isDiscovery(message);
   const isKnown = (tuple?.trust ?? 0) > 0;
-  const isHeld = (!isKnown || discovers) && !state.ports.isTcp(port);
+  const isHeld = (!isKnown || discovers) && !state.ports.isStream(port);
   if (isHeld && !state.buckets.bindings.take(now, from)) return "prefix-rate";
   if (unknown.length > 0) return refuseBinding(state, question, { code: ErrorCode.unknownAttribute, unknown });
   const isKeepalive = isKnown || message.has(Attribute.epoch);

@@ -29,8 +29,8 @@ export class Ports {
     return this.#ports[id]?.main === true;
   }
 
-  isTcp(id: PortId): boolean {
-    return this.#ports[id]?.transport === "tcp";
+  isStream(id: PortId): boolean {
+    return isOfStreams(this.#ports[id]);
   }
 
   /** What the port is bound to; `undefined` while it is not open. */
@@ -64,7 +64,7 @@ export class Ports {
     this.#locals[id] = local;
     this.#corners.clear();
     out.emit({ type: "listening", port, local });
-    if (this.#tcp && port.main && port.transport !== "tcp") this.#join(port, local.port, out);
+    if (this.#tcp && port.main && !isOfStreams(port)) this.#join(port, local.port, out);
     this.#settled(out);
   }
 
@@ -83,7 +83,7 @@ export class Ports {
 
   #findCorners(id: PortId): Corners | undefined {
     const local = this.#locals[id];
-    if (local === undefined || this.isTcp(id)) return undefined;
+    if (local === undefined || this.isStream(id)) return undefined;
     const next = this.#nextIp(local);
     if (next === undefined) return undefined;
     const main = this.isMain(id);
@@ -108,7 +108,7 @@ export class Ports {
   #alike(local: Address): Address[] {
     const scope = addressScope(local);
     return this.#locals.filter((other, id): other is Address => {
-      const isListed = other?.family === local.family && this.isMain(id) && !this.isTcp(id);
+      const isListed = other?.family === local.family && this.isMain(id) && !this.isStream(id);
       return isListed && addressScope(other) === scope;
     });
   }
@@ -116,7 +116,7 @@ export class Ports {
   #udpAt(ip: Address, main: boolean): PortId {
     return this.#ports.findIndex((port, id) => {
       const local = this.#locals[id];
-      return port.main === main && !this.isTcp(id) && local !== undefined && sameIp(local, ip);
+      return port.main === main && !this.isStream(id) && local !== undefined && sameIp(local, ip);
     });
   }
 
@@ -124,4 +124,8 @@ export class Ports {
     this.#awaited--;
     if (this.#awaited === 0) out.emit({ type: "ready" });
   }
+}
+
+function isOfStreams(port: ListenPort | undefined): boolean {
+  return port?.transport === "tcp" || port?.transport === "tls";
 }

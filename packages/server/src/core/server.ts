@@ -96,7 +96,7 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
     info: DatagramInfo,
     out: Outbox<ServerEvent>,
   ): void {
-    if (this.#state.ports.isTcp(port)) this.#receiveStream(now, port, from, bytes, out);
+    if (this.#state.ports.isStream(port)) this.#receiveStream(now, port, from, bytes, out);
     else this.#receiveMessage(now, port, from, bytes, localOf(info), out);
   }
 

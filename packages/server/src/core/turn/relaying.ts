@@ -76,7 +76,7 @@ function relayToClient(relaying: Relaying, allocation: Allocation, peer: Address
   const bytes =
     channel === undefined
       ? encodeDataIndication(turn.builder, randomBytes(state.random, 12), peer, data)
-      : channelDataOf(channel.number, data, turn.builder.capacityBytes, state.ports.isTcp(allocation.tuple.port));
+      : channelDataOf(channel.number, data, turn.builder.capacityBytes, state.ports.isStream(allocation.tuple.port));
   if (bytes === undefined) return "too-large";
   if (!spend(relaying, allocation, data.length)) return "no-credit";
   const { port, address, options } = allocation.tuple;
