@@ -50,7 +50,7 @@ const rooms = [
     folder: "lab/src",
     mayImport: [machine, "@fractal-punch/sim/internet", "@fractal-punch/peer", /^node:/, npmPackages],
   },
-  { folder: "interop/src", mayImport: [/^node:/] },
+  { folder: "interop/src", mayImport: [machine, wire, udp, /^node:/, npmPackages] },
   { folder: "bench/src", mayImport: [/^@fractal-punch\//, /^node:/, npmPackages] },
 ];
 

@@ -1,22 +1,7 @@
 /** The table: other people's programs, and what they have to do against this server. */
-import { allBack, connected, hairpins, type Judge, mapped, natIs, refused, responses } from "./judgements.ts";
-
-export interface Case {
-  readonly name: string;
-  /**
-   * Words in capitals are filled in (`command-words.ts`).
-   */
-  readonly command: string;
-  readonly judge: Judge;
-  /** How clients reach the server; "udp" when absent. */
-  readonly transport?: "tcp" | "tls";
-}
-
-/** What this server does not do yet, or a program not as the standard says: nothing is run, and nothing passes. */
-export interface Unsupported {
-  readonly name: string;
-  readonly reason: string;
-}
+import type { Case, Unsupported } from "./case.ts";
+import { iceCases } from "./ice-cases.ts";
+import { allBack, hairpins, mapped, natIs, refused, responses } from "./judgements.ts";
 
 const minted = "-u USER -w PASSWORD -p PORT";
 
@@ -212,31 +197,7 @@ const streams: readonly Case[] = [
   },
 ];
 
-const ice: readonly Case[] = [
-  {
-    name: "ICE, aioice: direct",
-    command: "python3 aioice-pair.py direct udp PORT USER PASSWORD",
-    judge: connected(/^host\/(host|prflx)$/, /^host\/(host|prflx)$/),
-  },
-  {
-    name: "ICE, aioice: one of them relayed",
-    command: "python3 aioice-pair.py half udp PORT USER PASSWORD",
-    judge: connected(/^host\/(relay|prflx)$/, /^relay\/(host|srflx|prflx)$/),
-  },
-  {
-    name: "ICE, aioice: both relayed",
-    command: "python3 aioice-pair.py relayed udp PORT USER PASSWORD",
-    judge: connected(/^relay\/(relay|prflx)$/, /^relay\/(relay|prflx)$/),
-  },
-  {
-    name: "ICE, aioice: both relayed, by TCP",
-    command: "python3 aioice-pair.py relayed tcp PORT USER PASSWORD",
-    judge: connected(/^relay\/(relay|prflx)$/, /^relay\/(relay|prflx)$/),
-    transport: "tcp",
-  },
-];
-
-export const cases: readonly Case[] = [...stun, ...discovery, ...turn, ...refusals, ...streams, ...ice];
+export const cases: readonly Case[] = [...stun, ...discovery, ...turn, ...refusals, ...streams, ...iceCases];
 
 export const unsupported: readonly Unsupported[] = [
   {

@@ -18,6 +18,8 @@ export function commandWords(server: PunchServer, discovering: PunchServer, peer
     PASSWORD: server.password,
     EXPIRED_USER: expiredUser,
     EXPIRED_PASSWORD: createHmac("sha1", server.secret).update(expiredUser).digest("base64"),
+    ICE_SERVERS: server.iceServers,
+    NODE: process.execPath,
     PEER: peer.ip,
     PEER_PORT: String(peer.port),
   };

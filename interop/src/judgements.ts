@@ -95,7 +95,7 @@ export function responses(count: number): Judge {
   };
 }
 
-/** aioice-pair.py: all messages came, both ways, over a pair of such candidates. */
+/** Two ICE agents: all messages came, both ways, over a pair of such candidates. */
 export function connected(...pairs: readonly [RegExp, RegExp]): Judge {
   return ({ code, output }) => {
     const report = pairReport(output);

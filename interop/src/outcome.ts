@@ -1,5 +1,6 @@
 /** What became of a case. */
-import { type Case, cases, unsupported } from "./cases.ts";
+import type { Case } from "./case.ts";
+import { cases, unsupported } from "./cases.ts";
 import { type CommandWords, filledIn } from "./command-words.ts";
 import { runProgram } from "./program.ts";
 
@@ -56,6 +57,7 @@ async function outcomeOf(one: Case, { words, missingPackages, urls }: Surroundin
 }
 
 function packageOf(command: string): string {
+  if (command.includes("chromium")) return "chromium";
   return command.startsWith("python3 ") ? "python3-aioice" : "coturn";
 }
 

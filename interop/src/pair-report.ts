@@ -1,12 +1,10 @@
-/** What aioice-pair.py prints. */
+/** What aioice-pair.py and chromium-program.ts print. */
 
 export interface PairReport {
   readonly sent: number;
   readonly received: number;
   /** The kinds of the selected pair's candidates, at the one agent and at the other: "host/relay". */
   readonly pairs: readonly [string, string];
-  /** Of the candidates that both agents gathered. */
-  readonly gathered: readonly string[];
 }
 
 /** `undefined` when no connection came about. */

@@ -2,11 +2,14 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-/** Where `aioice-pair.py` is. */
+/** Where `aioice-pair.py` and `dist` are. */
 const folder = fileURLToPath(new URL("..", import.meta.url));
 
 /** Debian's programs go before others of their names: its Python is the one that has its packages. */
 const environment = { ...process.env, PATH: `/usr/bin:${process.env["PATH"] ?? ""}` };
+
+/** Debian's. */
+export const chromiumPath = "/usr/bin/chromium";
 
 export interface Ended {
   /** The exit code, the signal's name, or "no end" when it was ended for taking too long. */

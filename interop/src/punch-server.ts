@@ -18,8 +18,9 @@ export interface PunchServer {
   readonly secret: string;
   readonly username: string;
   readonly password: string;
-  /** What `ticket turn` gives browsers for their `iceServers`. */
   readonly urls: readonly string[];
+  /** For browsers, as `ticket turn` prints it. */
+  readonly iceServers: string;
 }
 
 /**
@@ -38,8 +39,10 @@ export async function withServer<T>(
   try {
     await listening(child);
     const secret = (await readFile(join(state, "secret"), "utf8")).trim();
-    const { urls, username, credential } = await mintTicket(state);
-    return await work({ port, secondPort, secret, username, password: credential, urls });
+    const iceServers = await mintTicket(state);
+    const [{ urls, username, credential }] = iceServers;
+    const ticket = { urls, username, password: credential, iceServers: JSON.stringify(iceServers) };
+    return await work({ port, secondPort, secret, ...ticket });
   } finally {
     child.kill("SIGTERM");
     await closed;
@@ -77,12 +80,11 @@ async function listening(child: ChildProcess): Promise<void> {
   await heard.finally(() => clearTimeout(timer));
 }
 
-async function mintTicket(state: string): Promise<Ticket> {
+async function mintTicket(state: string): Promise<[Ticket]> {
   const args = [commandPath, "ticket", "turn", "interop", "--ttl", "1h", "--json", "--state", state];
   const { output } = await runProgram(process.execPath, args, patienceMs);
   const line = output.split("\n").find((text) => text.startsWith("{"));
-  const printed: { iceServers: Ticket[] } = JSON.parse(line ?? '{"iceServers":[]}');
-  const [ticket] = printed.iceServers;
-  if (ticket === undefined) throw new Error(`"ticket turn" printed no credentials:\n${output}`);
-  return ticket;
+  if (line === undefined) throw new Error(`"ticket turn" printed no credentials:\n${output}`);
+  const printed: { iceServers: [Ticket] } = JSON.parse(line);
+  return printed.iceServers;
 }

@@ -1,5 +1,5 @@
 /** The programs that the cases run: Debian's packages, installed where apt-get can. */
-import { runProgram } from "./program.ts";
+import { chromiumPath, runProgram } from "./program.ts";
 
 const probeLimitMs = 10_000;
 const aptLimitMs = 300_000;
@@ -15,6 +15,7 @@ interface Requirement {
 const requirements: readonly Requirement[] = [
   { debianPackage: "coturn", probe: ["turnutils_uclient", "-?"] },
   { debianPackage: "python3-aioice", probe: ["python3", "-c", "import aioice"], code: 0 },
+  { debianPackage: "chromium", probe: [chromiumPath, "--version"], code: 0 },
 ];
 
 /** Installs what is missing where that is possible, after saying so; the names of Debian's packages that are missing all the same. */

@@ -94,7 +94,7 @@ test("hairpinning counts from a server that has another address", () => {
 });
 
 test("an ICE connection counts when all messages came over the expected pair", () => {
-  const line = '{"sent":40,"received":40,"pairs":["host/relay","relay/host"],"gathered":["host","relay"]}\n';
+  const line = '{"sent":40,"received":40,"pairs":["host/relay","relay/host"]}\n';
   assert.ok(connected(/^host\/relay$/, /^relay\/host$/)(ended(0, line)).holds);
   assert.equal(connected(/^relay\/relay$/, /^relay\/host$/)(ended(0, line)).holds, false);
   const lossy = line.replace('"received":40', '"received":39');
