@@ -1,9 +1,9 @@
 /** One datagram on its way. It is its own entry in the queue of events, so that a hop allocates nothing. */
-import type { Address, PortRequest } from "@fractal-punch/machine";
+import type { Address } from "@fractal-punch/machine";
 import type { DatagramEntry } from "./datagram-log.ts";
 
 /** What is above IP: a router keeps the entries of one apart from those of the other. */
-export type Transport = NonNullable<PortRequest["transport"]>;
+export type Transport = "udp" | "tcp";
 
 /** A place that a datagram comes to. */
 export interface Receiver {

@@ -74,7 +74,10 @@ export class Node<Command, Event> implements StackHost, Happening {
     this.#out = {
       send: (port, to, bytes, options) => stack.send(port, to, this.#traffic.buffers.copyOf(bytes), options),
       forward: (port, to, head, start, options) => stack.send(port, to, this.#joined(head, start), options),
-      openPort: (port, request) => void this.#answers.push(stack.open(port, request)),
+      openPort: (port, request) => {
+        const answer = stack.open(port, request);
+        if (answer !== undefined) this.#answers.push(answer);
+      },
       closePort: (port) => stack.close(port),
       closeStream: (port, to) => stack.closeStream(port, to),
       emit: (event) => void this.#emitted.push(withOwnBytes(event)),
@@ -218,6 +221,10 @@ export class Node<Command, Event> implements StackHost, Happening {
 
   streamEnded(port: PortId, from: Address): void {
     this.command({ type: "stream-ended", port, from });
+  }
+
+  dialFailed(port: PortId, code: string): void {
+    this.command({ type: "port-failed", port, code });
   }
 
   /** The time of a wake-up has come (called by the world). */

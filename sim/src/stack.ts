@@ -86,9 +86,10 @@ export class Stack {
     return this.#sockets.for(target)?.id;
   }
 
-  /** Opens a socket, and says what a driver would say of it. */
-  open(port: PortId, request: PortRequest): DriverCommand {
+  /** Opens a socket, and says what a driver would say of it at once; of one that dials nothing, unless it cannot. */
+  open(port: PortId, request: PortRequest): DriverCommand | undefined {
     const socket = this.#tryOpen(port, request);
+    if (socket === undefined) return undefined;
     if (typeof socket === "string") return { type: "port-failed", port, code: socket };
     const local = socket.local ?? anyAddress(socket.family);
     return { type: "port-opened", port, local: { ...local, port: socket.port } };
@@ -136,12 +137,19 @@ export class Stack {
     else traffic.drop(datagram, fault);
   }
 
-  #tryOpen(port: PortId, request: PortRequest): Socket | OpenFault | "EADDRNOTAVAIL" | "EAFNOSUPPORT" {
+  #tryOpen(
+    port: PortId,
+    request: PortRequest,
+  ): Socket | OpenFault | "EADDRNOTAVAIL" | "EAFNOSUPPORT" | "ENETUNREACH" | undefined {
     const { family, local } = request;
     const own = this.#interfaces.filter(({ address }) => address.family === family);
     if (own.length === 0) return "EAFNOSUPPORT";
     if (local !== undefined && !own.some(({ address }) => sameIp(address, local))) return "EADDRNOTAVAIL";
-    return request.transport === "tcp" ? this.#tcpStack().listen(port, request) : this.#sockets.open(port, request);
+    if (request.transport === undefined || request.transport === "udp") return this.#sockets.open(port, request);
+    if (request.remote === undefined) return this.#tcpStack().listen(port, request);
+    if (this.#route(request.remote, undefined) === undefined) return "ENETUNREACH";
+    this.#tcpStack().connect(port, request.remote);
+    return undefined;
   }
 
   /** Made when it is wanted: most nodes do without. */

@@ -18,6 +18,12 @@ const advice: Record<VerdictReason, string> = {
     "There is a direct path, but it loses more datagrams than the way over the server does. It is used again when it loses less.",
   "no-common-family":
     "One side has only IPv4 and the other only IPv6, so they cannot reach each other directly. Give one of them the other kind of address.",
+  "both-udp-blocked":
+    "Both networks block UDP, so the session goes over the server by TLS. Allow outgoing UDP and its answers in one of them, and it becomes faster; in both, and it can become direct.",
+  "udp-blocked-here":
+    "This side's network blocks UDP, so the session goes over the server, to which this side speaks TLS. Allow outgoing UDP and its answers here.",
+  "udp-blocked-there":
+    "The other side's network blocks UDP, so the session goes over the server, to which the other side speaks TLS. Allow outgoing UDP and its answers there.",
   "host-silent": "The host does not answer.",
 };
 

@@ -61,6 +61,8 @@ export class TestServer {
   opened: PortRequest[] = [];
   /** What the driver does when the server opens a port, or closes one, while it runs. */
   driver: TestDriver | undefined;
+  /** The far ends of streams, and their ports. */
+  readonly #streams = new Map<string, number>();
   readonly #ports: readonly ListenPort[];
   readonly #out = new Recorder<ServerEvent>();
 
@@ -98,11 +100,11 @@ export class TestServer {
     return this.#out.take();
   }
 
-  /** One datagram to the port of its family; gives what the server sent upon it. */
+  /** One datagram to the port of its family, or a piece of its stream; gives what the server sent upon it. */
   receive(
     from: Address,
     bytes: Uint8Array,
-    port: number = from.family === 4 ? 0 : 1,
+    port: number = this.#streams.get(addressText(from)) ?? (from.family === 4 ? 0 : 1),
     info: DatagramInfo = noInfo,
   ): Sent[] {
     this.#out.datagram = bytes;
@@ -131,6 +133,7 @@ export class TestServer {
 
   /** Somebody connects by TCP. */
   dial(from: Address, port: number = this.tcpPort): void {
+    this.#streams.set(addressText(from), port);
     this.tell({ type: "stream-opened", port, from, local: at("192.0.2.1:48800") });
   }
 
@@ -140,6 +143,7 @@ export class TestServer {
   }
 
   hangUp(from: Address, port: number = this.tcpPort): void {
+    this.#streams.delete(addressText(from));
     this.tell({ type: "stream-ended", port, from });
   }
 

@@ -15,7 +15,6 @@ import {
 } from "@fractal-punch/wire";
 import fc from "fast-check";
 import { ask, post, strangers } from "./old-requests.ts";
-import { TestHost } from "./test-peers.ts";
 import { at, load, only, type TestServer } from "./test-server.ts";
 import { dataOf, minted, TurnClient, TurnServer } from "./test-turn.ts";
 
@@ -279,14 +278,6 @@ test("without the classic protocols TCP is for STUN and TURN alone", () => {
   assert.deepEqual(server.write(old, post(7)), []);
   assert.deepEqual([server.closed, countOf(server, "not-ours")], [["203.0.113.8:5000"], 1]);
   assert.equal(errorCodeOf(client.allocate()), undefined);
-});
-
-test("the rendezvous messages are not served over TCP", () => {
-  const { server } = dialled();
-  const host = new TestHost(server);
-  const { nonce, serverKey } = host.nonce();
-  assert.deepEqual(server.write(home, host.registerBytes(nonce, serverKey)), []);
-  assert.equal(server.server.counters.dropped.of("wrong-port"), 1);
 });
 
 test("whatever a stream says in whatever pieces, its deadline passes and nothing is left", () => {

@@ -14,11 +14,12 @@ export interface Candidate {
   readonly address: Address;
 }
 
-const mappings = ["unknown", "none", "stable", "varying"] as const;
+const mappings = ["unknown", "none", "stable", "varying", "blocked"] as const;
 
 /**
  * How a NAT maps one socket towards several destinations: `none` (no NAT), `stable` (one port: endpoint-independent or
- * address-dependent, which one server address cannot tell apart), `varying` (a port for each: symmetric).
+ * address-dependent, which one server address cannot tell apart), `varying` (a port for each: symmetric),
+ * `blocked` (no UDP gets through to the server, though TLS does).
  */
 export type NatMapping = (typeof mappings)[number];
 

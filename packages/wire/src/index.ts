@@ -18,5 +18,6 @@ export * from "./session-packet.ts";
 export * from "./stream-frames.ts";
 export * from "./text.ts";
 export * from "./ticket.ts";
+export * from "./tls-entrance.ts";
 export * from "./turn.ts";
 export * from "./verdict.ts";

@@ -4,6 +4,7 @@ import { ByteReader, ByteWriter, readU32 } from "./bytes.ts";
 import { crc32 } from "./crc32.ts";
 import { asciiBytes, asciiText, base64UrlBytes, base64UrlText } from "./text.ts";
 import { type Ticket, ticketFromText, ticketText } from "./ticket.ts";
+import type { TlsEntrance } from "./tls-entrance.ts";
 
 export interface InviteServer {
   /** A DNS name, or an address as text. */
@@ -15,8 +16,8 @@ export interface InviteServer {
 
 export interface Invite {
   readonly servers: readonly InviteServer[];
-  /** SHA-256 of the key of the server's certificate; absent when the host does not know it. */
-  readonly certificateHash?: Uint8Array;
+  /** The servers'; absent when the host does not know it. */
+  readonly tls?: TlsEntrance;
   readonly hostKey: Uint8Array;
   readonly id: Uint8Array;
   readonly secret: Uint8Array;
@@ -29,6 +30,7 @@ export type InviteFault = "not-an-invite" | "version" | "damaged";
 const prefix = "fp1-";
 const maxServers = 4;
 const maxLastKnown = 8;
+const noHash = new Uint8Array(32);
 
 export function inviteText(invite: Invite): string {
   const writer = new ByteWriter().u8(invite.servers.length);
@@ -39,11 +41,10 @@ export function inviteText(invite: Invite): string {
     for (const address of lastKnown) writer.u8(address.family).raw(ipBytes(address));
   }
   const ticket = asciiBytes(ticketText(invite.ticket));
-  writer
-    .raw(invite.certificateHash ?? new Uint8Array(32))
-    .raw(invite.hostKey)
-    .raw(invite.id)
-    .raw(invite.secret);
+  const { tls } = invite;
+  writer.raw(tls?.keyHash ?? noHash);
+  if (tls) writer.u16(tls.port);
+  writer.raw(invite.hostKey).raw(invite.id).raw(invite.secret);
   const body = writer.u16(ticket.length).raw(ticket).done();
   return prefix + base64UrlText(new ByteWriter().raw(body).u32(crc32(body, body.length)).done());
 }
@@ -63,14 +64,14 @@ export function inviteFromText(text: string): Invite | InviteFault {
 
 function readInvite(reader: ByteReader): Invite | undefined {
   const servers = readServers(reader);
-  const hash = reader.take(32);
+  const keyHash = reader.take(32);
+  const tls = keyHash.every((byte) => byte === 0) ? {} : { tls: { port: reader.u16(), keyHash } };
   const hostKey = reader.take(32);
   const id = reader.take(8);
   const secret = reader.take(32);
   const ticket = ticketFromText(asciiText(reader.take(reader.u16())));
   if (reader.failed || reader.remaining > 0 || servers === undefined || ticket === undefined) return undefined;
-  const certificate = hash.every((byte) => byte === 0) ? {} : { certificateHash: hash };
-  return { servers, ...certificate, hostKey, id, secret, ticket };
+  return { servers, ...tls, hostKey, id, secret, ticket };
 }
 
 function readServers(reader: ByteReader): InviteServer[] | undefined {

@@ -73,6 +73,7 @@ export const Attribute = {
   verdict: 0x4659,
   epoch: 0xc650,
   dialledAddress: 0xc651,
+  tlsEntrance: 0xc652,
 } as const;
 
 export const ErrorCode = {

@@ -8,6 +8,7 @@ import { channelOf, textOf, u32Of, u64Of, xorAddress, xorAddresses } from "./att
 import type { StunBuilder } from "./builder.ts";
 import type { StunMessage } from "./message.ts";
 import { Attribute, type ErrorCode, MessageClass, Method } from "./numbers.ts";
+import { type TlsEntrance, tlsEntranceBytes, tlsEntranceOf, tlsEntranceValue } from "./tls-entrance.ts";
 
 /** An answer to a bare Register is no larger than this, and a Connect's answer no larger than `connectBytes`. */
 export const registerAskBytes = 200;
@@ -149,6 +150,8 @@ export interface Registered {
   /** ms since 1970, the server's. */
   readonly timeMs: number;
   readonly epoch: Uint8Array;
+  /** In the answer to a proof, where the server takes TLS. */
+  readonly tls?: TlsEntrance;
 }
 
 export function encodeRegistered(
@@ -160,6 +163,8 @@ export function encodeRegistered(
   builder.begin(MessageClass.success, Method.register, transactionId);
   builder.xorAddress(Attribute.xorMappedAddress, registered.mapped).u32(Attribute.lifetime, registered.lifetimeSeconds);
   builder.u64(Attribute.time, registered.timeMs).attribute(Attribute.epoch, registered.epoch);
+  const { tls } = registered;
+  if (tls) builder.attribute(Attribute.tlsEntrance, tlsEntranceValue(tls));
   return finish(builder, signature);
 }
 
@@ -169,7 +174,9 @@ export function decodeRegistered(message: StunMessage): Registered | undefined {
   const timeMs = u64Of(message, Attribute.time);
   const epoch = message.fixed(Attribute.epoch, 8)?.slice();
   if (!mapped || lifetimeSeconds === undefined || timeMs === undefined || !epoch) return undefined;
-  return { mapped, lifetimeSeconds, timeMs, epoch };
+  const entrance = message.fixed(Attribute.tlsEntrance, tlsEntranceBytes);
+  const tls = entrance && tlsEntranceOf(entrance);
+  return { mapped, lifetimeSeconds, timeMs, epoch, ...(tls && { tls }) };
 }
 
 /** The server ends a registration, and says why. */
@@ -263,8 +270,8 @@ export function decodeConnected(message: StunMessage): Connected | undefined {
 }
 
 export interface Introduction {
-  /** The client's server-seen address. */
-  readonly client: Address;
+  /** The client's server-seen address; absent when it came by a stream, since no UDP goes there. */
+  readonly client?: Address;
   /** The host's channel to this client. */
   readonly channel: number;
   readonly proven: boolean;
@@ -279,7 +286,8 @@ export function encodeIntroduction(
   signature: Signature,
 ): Uint8Array {
   builder.begin(MessageClass.indication, Method.introduce, transactionId);
-  builder.xorAddress(Attribute.xorPeerAddress, introduction.client).channel(introduction.channel);
+  if (introduction.client) builder.xorAddress(Attribute.xorPeerAddress, introduction.client);
+  builder.channel(introduction.channel);
   addApproach(builder, introduction.approach);
   if (introduction.proven) builder.attribute(Attribute.proven, new Uint8Array(0));
   return finish(builder, signature);
@@ -289,9 +297,9 @@ export function encodeIntroduction(
 export function decodeIntroduction(message: StunMessage): Introduction | undefined {
   const client = xorAddress(message, Attribute.xorPeerAddress);
   const channel = channelOf(message);
-  if (!client || channel === undefined) return undefined;
+  if (channel === undefined || (!client && message.has(Attribute.xorPeerAddress))) return undefined;
   const approach = approachOf(message);
-  return { client, channel, proven: message.has(Attribute.proven), ...(approach && { approach }) };
+  return { ...(client && { client }), channel, proven: message.has(Attribute.proven), ...(approach && { approach }) };
 }
 
 /** The hint that a channel is not known: 36 bytes, unsigned. */

@@ -15,6 +15,9 @@ const reasons = [
   "direct-lossy",
   "no-common-family",
   "host-silent",
+  "both-udp-blocked",
+  "udp-blocked-here",
+  "udp-blocked-there",
 ] as const;
 
 /** Why a session is direct, or relayed. */

@@ -168,7 +168,10 @@ const server = fc
 export const invite: fc.Arbitrary<Invite> = fc.record(
   {
     servers: fc.array(server, { minLength: 1, maxLength: 4 }),
-    certificateHash: bytesOf(32).filter((hash) => hash.some((byte) => byte !== 0)),
+    tls: fc.record(
+      { port: u16, keyHash: bytesOf(32).filter((hash) => hash.some((byte) => byte !== 0)) },
+      { noNullPrototype: true },
+    ),
     hostKey: bytesOf(32),
     id: bytesOf(8),
     secret: bytesOf(32),

@@ -186,7 +186,7 @@ test("a verdict with a word that is not known is not read", () => {
     [0, 2],
     [1, 2],
     [2, 3],
-    [3, 10],
+    [3, 13],
   ] as const) {
     const bytes = encodeVerdict(report);
     bytes[at] = value;

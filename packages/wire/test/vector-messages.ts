@@ -45,7 +45,7 @@ import {
   xorAddress,
 } from "@fractal-punch/wire";
 import { type Fields, hexOf, type Value } from "./vector.ts";
-import { profileText, verdictOf } from "./vector-words.ts";
+import { profileText, tlsIn, tlsOf, verdictOf } from "./vector-words.ts";
 
 export interface Codec {
   build(fields: Fields): Uint8Array;
@@ -141,16 +141,18 @@ export const messageCodecs: Readonly<Record<string, Codec>> = {
     keys: registrationKey,
     build(fields) {
       const times = { lifetimeSeconds: fields.number("lifetimeSeconds"), timeMs: fields.number("timeMs") };
-      const registered = { mapped: fields.address("mapped"), ...times, epoch: fields.bytes("epoch") };
+      const registered = { mapped: fields.address("mapped"), ...times, epoch: fields.bytes("epoch"), ...tlsOf(fields) };
       return encodeRegistered(new StunBuilder(), fields.bytes("transactionId"), registered, signatureOf(fields));
     },
     read(bytes, fields) {
       const message = loaded(bytes, fields);
       const registered = decodeRegistered(message);
       assert.ok(registered);
+      const { tls, ...rest } = registered;
       return {
         ...idOf(message),
-        ...registered,
+        ...rest,
+        ...tlsIn(tls),
         mapped: addressText(registered.mapped),
         epoch: hexOf(registered.epoch),
       };
@@ -237,7 +239,8 @@ export const messageCodecs: Readonly<Record<string, Codec>> = {
   introduce: {
     keys: registrationKey,
     build(fields) {
-      const where = { client: fields.address("client"), channel: fields.number("channel") };
+      const client = fields.has("client") ? { client: fields.address("client") } : {};
+      const where = { ...client, channel: fields.number("channel") };
       const introduction = { ...where, proven: fields.flag("proven"), ...approachOf(fields) };
       return encodeIntroduction(new StunBuilder(), fields.bytes("transactionId"), introduction, signatureOf(fields));
     },
@@ -246,7 +249,13 @@ export const messageCodecs: Readonly<Record<string, Codec>> = {
       const introduction = decodeIntroduction(message);
       assert.ok(introduction);
       const { channel, proven, client, approach } = introduction;
-      return { ...idOf(message), client: addressText(client), channel, proven, ...approachIn(approach) };
+      return {
+        ...idOf(message),
+        ...(client && { client: addressText(client) }),
+        channel,
+        proven,
+        ...approachIn(approach),
+      };
     },
   },
   report: {

@@ -39,7 +39,7 @@ import {
 import NoiseState from "noise-handshake";
 import { type Fields, hexOf, type Value } from "./vector.ts";
 import type { Codec } from "./vector-messages.ts";
-import { candidateOf, candidateText, profileOf, profileText, word } from "./vector-words.ts";
+import { candidateOf, candidateText, profileOf, profileText, tlsIn, tlsOf, word } from "./vector-words.ts";
 
 const refusals = [
   "unknown-invite",
@@ -134,17 +134,15 @@ function hmac16(key: Uint8Array, data: Uint8Array): Uint8Array {
 function buildInvite(fields: Fields): Uint8Array {
   const ticket = ticketFromText(fields.text("ticket"));
   assert.ok(ticket);
-  const certificate = fields.has("certificateHash") ? { certificateHash: fields.bytes("certificateHash") } : {};
   const keys = { hostKey: fields.bytes("hostKey"), id: fields.bytes("id"), secret: fields.bytes("secret") };
-  return asciiBytes(inviteText({ servers: fields.list("servers").map(serverOf), ...certificate, ...keys, ticket }));
+  return asciiBytes(inviteText({ servers: fields.list("servers").map(serverOf), ...tlsOf(fields), ...keys, ticket }));
 }
 
 function readInvite(bytes: Uint8Array): Record<string, Value | undefined> {
   const invite = inviteFromText(asciiText(bytes));
   assert.ok(typeof invite === "object");
   const keys = { hostKey: hexOf(invite.hostKey), id: hexOf(invite.id), secret: hexOf(invite.secret) };
-  const certificateHash = invite.certificateHash && hexOf(invite.certificateHash);
-  return { servers: invite.servers.map(serverText), certificateHash, ...keys, ticket: ticketText(invite.ticket) };
+  return { servers: invite.servers.map(serverText), ...tlsIn(invite.tls), ...keys, ticket: ticketText(invite.ticket) };
 }
 
 /** From "name port lastKnownIp ...". */

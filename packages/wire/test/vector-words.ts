@@ -1,10 +1,17 @@
 /** Profiles, candidates and verdicts as words in the vectors' fields. */
 import assert from "node:assert/strict";
 import { addressFromText, addressText } from "@fractal-punch/machine";
-import { type Candidate, decodeVerdict, encodeVerdict, type NatProfile, type VerdictReport } from "@fractal-punch/wire";
-import type { Fields } from "./vector.ts";
+import {
+  type Candidate,
+  decodeVerdict,
+  encodeVerdict,
+  type NatProfile,
+  type TlsEntrance,
+  type VerdictReport,
+} from "@fractal-punch/wire";
+import { type Fields, hexOf, type Value } from "./vector.ts";
 
-const mappings = ["unknown", "none", "stable", "varying"] as const;
+const mappings = ["unknown", "none", "stable", "varying", "blocked"] as const;
 const kinds = ["host", "server-reflexive", "peer-reflexive", "mapped", "predicted"] as const;
 const roles = ["client", "host"] as const;
 const paths = ["none", "relayed", "direct"] as const;
@@ -29,6 +36,16 @@ export function candidateOf(text: string): Candidate {
 
 export function candidateText({ kind, address }: Candidate): string {
   return `${kind} ${addressText(address)}`;
+}
+
+/** Of the fields `tlsPort` and `tlsKeyHash`, which are there both or neither. */
+export function tlsOf(fields: Fields): { tls?: TlsEntrance } {
+  if (!fields.has("tlsPort")) return {};
+  return { tls: { port: fields.number("tlsPort"), keyHash: fields.bytes("tlsKeyHash") } };
+}
+
+export function tlsIn(tls: TlsEntrance | undefined): Record<string, Value> {
+  return tls === undefined ? {} : { tlsPort: tls.port, tlsKeyHash: hexOf(tls.keyHash) };
 }
 
 export function verdictOf(fields: Fields): VerdictReport {

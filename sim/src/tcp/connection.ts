@@ -75,6 +75,11 @@ export class Connection implements Happening {
     this.#awaitAnswer();
   }
 
+  /** Whether it was set up, and may have ended since. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
   /** Takes a copy of `bytes`; drops them when the stream was ended, or too much waits. */
   write(bytes: Uint8Array): void {
     this.#outgoing.write(bytes);

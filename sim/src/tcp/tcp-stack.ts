@@ -6,7 +6,7 @@ import type { Network } from "../network.ts";
 import type { Prng } from "../prng.ts";
 import { ephemeralPortCount, firstEphemeralPort, type OpenFault, type Socket, SocketTable } from "../socket-table.ts";
 import type { Traffic } from "../traffic.ts";
-import { Connection, type StreamUser } from "./connection.ts";
+import { Connection, type StreamEnd, type StreamUser } from "./connection.ts";
 import { Flag, Segment, type SegmentHeader } from "./segment.ts";
 
 /** The node, as its streams see it. */
@@ -17,6 +17,8 @@ export interface StreamHost extends Station {
   /** `bytes` are valid during the call only. */
   streamReceived(port: PortId, from: Address, local: Address, bytes: Uint8Array): void;
   streamEnded(port: PortId, from: Address): void;
+  /** A port that dials came to nothing. */
+  dialFailed(port: PortId, code: string): void;
 }
 
 export interface TcpStackParts {
@@ -29,6 +31,14 @@ export interface TcpStackParts {
 }
 
 const ttl = 64;
+const dialPatienceMs = 10_000;
+/** What a system says of a connection that was not opened. */
+const dialCodes: Record<StreamEnd, string> = {
+  closed: "ECONNRESET",
+  reset: "ECONNRESET",
+  refused: "ECONNREFUSED",
+  "timed-out": "ETIMEDOUT",
+};
 const nothing = new Uint8Array(0);
 
 export class TcpStack {
@@ -57,6 +67,21 @@ export class TcpStack {
     const socket = this.#listening.open(id, request);
     if (typeof socket !== "string") this.#streams.set(id, new Map());
     return socket;
+  }
+
+  /** Connects a port of the machine's to `to`; the machine hears what comes of it, after 10 s at the latest. */
+  connect(id: PortId, to: Address): void {
+    const { traffic, host } = this.#parts;
+    const streams = new Map<number | string, Connection>();
+    this.#streams.set(id, streams);
+    const connection = this.dial(0, to, this.#dialledStream(id, to));
+    streams.set(addressKey(to), connection);
+    const giveUp = (): void => {
+      if (connection.isOpen || streams.get(addressKey(to)) !== connection) return;
+      this.close(id);
+      host.dialFailed(id, "ETIMEDOUT");
+    };
+    traffic.queue.push(traffic.now + dialPatienceMs, { happen: giveUp });
   }
 
   /** Whether a port is one of these. */
@@ -138,6 +163,24 @@ export class TcpStack {
       ended: () => {
         this.closeStream(id, from);
         if (isOpen) host.streamEnded(id, from);
+      },
+    };
+  }
+
+  #dialledStream(id: PortId, to: Address): StreamUser {
+    const { host } = this.#parts;
+    const localOf = (): Address => this.#streams.get(id)?.get(addressKey(to))?.local ?? to;
+    let isOpen = false;
+    return {
+      opened: () => {
+        isOpen = true;
+        host.streamOpened(id, to, localOf());
+      },
+      received: (bytes) => host.streamReceived(id, to, localOf(), bytes),
+      ended: (why) => {
+        this.closeStream(id, to);
+        if (isOpen) host.streamEnded(id, to);
+        else host.dialFailed(id, dialCodes[why]);
       },
     };
   }

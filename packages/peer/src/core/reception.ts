@@ -207,9 +207,10 @@ export class Reception {
 
   /** The server saw the client at an address; whether it is proven, the introduction says. */
   #clientSeen(now: number, guest: Guest | undefined, { introduction }: Arrival, out: Out): Path | undefined {
-    const link = this.#parts.sockets.ofFamily(introduction.client.family);
+    const { client: remote } = introduction;
+    const link = remote && this.#parts.sockets.ofFamily(remote.family);
     if (!guest || !link) return undefined;
-    const route: Route = { kind: "direct", port: link.port, remote: introduction.client };
+    const route: Route = { kind: "direct", port: link.port, remote };
     const path = guest.session.keeper.addSeen(now, route, "server-reflexive", introduction.proven);
     guest.session.settle(now, out);
     return path;

@@ -65,13 +65,13 @@ function guardTurn(state: ServerState, word: ServedWord, turn: TurnState, questi
 }
 
 /**
- * The door to what costs cryptography, of datagrams: peers punch from the port that they ask from. What is not served
- * pays into its prefix's bucket; known 5-tuples pass by, and of an overfull prefix a few get their chance.
+ * The door to what costs cryptography. What is not served pays into its prefix's bucket; known 5-tuples pass by, and of
+ * an overfull prefix a few get their chance.
  */
 function guard(state: ServerState, word: ServedWord, question: Question, handle: Handle): void {
   const { now, from, tuple, message } = question;
   const { counters, buckets } = state;
-  const shut = state.ports.isStream(question.port) ? "wrong-port" : shutFor(state, question);
+  const shut = shutFor(state, question);
   if (shut !== undefined) return counters.dropped.add(shut);
   const trusted = tuple !== undefined && tuple.trust > 0;
   const unknown = unknownOf(question);

@@ -5,7 +5,9 @@
 import { type Deadline, type Deadlines, type Outbox, type Random, randomBelow } from "@fractal-punch/machine";
 import {
   channelDataNumber,
+  channelDataPayload,
   channelHeaderBytes,
+  encodeChannelData,
   firstChannel,
   lastChannel,
   readU16,
@@ -111,9 +113,14 @@ export class Channels {
     const other = channel === pair.client ? pair.host : pair.client;
     if (channel.earns) other.credit += bytes.length;
     pair.activeAt = now;
-    writeChannelHeader(this.#head, other.number, readU16(bytes, 2));
-    const { port, address, options } = other.tuple;
-    out.forward(port, address, this.#head, channelHeaderBytes, options);
+    const { port, address, options, isStream } = other.tuple;
+    // What came by a stream is a part of the piece in hand, or was in several.
+    if (isStream || tuple?.isStream === true) {
+      out.send(port, address, encodeChannelData(other.number, channelDataPayload(bytes), isStream), options);
+    } else {
+      writeChannelHeader(this.#head, other.number, readU16(bytes, 2));
+      out.forward(port, address, this.#head, channelHeaderBytes, options);
+    }
     return "served";
   }
 
@@ -181,6 +188,12 @@ export class Channels {
 
   endAll(registration: Registration, tuple: Tuple): void {
     for (const pair of pairsOf(registration, tuple)) this.end(pair);
+  }
+
+  /** The stream has ended: its clients' channels end, a host's wait for it to register from elsewhere. */
+  streamEnded(tuple: Tuple): void {
+    for (const channel of tuple.channels?.values() ?? []) if (channel === channel.pair.client) this.end(channel.pair);
+    this.#tuples.forget(tuple);
   }
 
   /** Ends what a ticket admitted that is revoked now; looks at every pair. */

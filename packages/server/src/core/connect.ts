@@ -70,8 +70,7 @@ function bind(state: ServerState, question: Question, approved: Approved): Pair 
   if (approach === undefined) return ErrorCode.badRequest;
   const isNew = approved.introduction === undefined;
   if (state.channels.isFull || (isNew && state.introductions.isFull)) return ErrorCode.serverFull;
-  const hostLeg =
-    registration.liveLegs.find((leg) => leg.tuple.address.family === from.family) ?? registration.liveLegs[0];
+  const hostLeg = registration.legFor(from.family);
   if (hostLeg === undefined) return ErrorCode.hostNotRegistered;
   if (isNew && !takeIntroduction(state, now, ticket)) return ErrorCode.limitReached;
   const tuple = state.tuples.open(port, from, options);
@@ -115,7 +114,12 @@ function introduce(state: ServerState, question: Question, approved: Approved, p
   if (sent !== "served") return sent;
   if (!proven) pair.host.credit += message.bytes.length - answerBytes.length;
   pair.activeAt = now;
-  const introduction = { client: from, channel: pair.host.number, proven, ...(approach && { approach }) };
+  const introduction = {
+    ...(!pair.client.tuple.isStream && { client: from }),
+    channel: pair.host.number,
+    proven,
+    ...(approach && { approach }),
+  };
   const signature = { macs: primitives, key: registration.key };
   const { port, address, options } = pair.host.tuple;
   out.send(port, address, encodeIntroduction(builder, transactionId, introduction, signature), options);

@@ -38,6 +38,12 @@ export class Ports {
     return this.#locals[id];
   }
 
+  /** The first that is open; `undefined` when there is none. */
+  get tlsPort(): number | undefined {
+    const id = this.#ports.findIndex(({ transport }, each) => transport === "tls" && this.#locals[each] !== undefined);
+    return this.#locals[id]?.port;
+  }
+
   /** Which of the addresses of that family and scope that the server listens on it is: 0 for the first. */
   rankOf(local: Address): number {
     return this.#alike(local).findIndex((other) => sameIp(other, local));

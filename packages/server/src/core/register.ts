@@ -12,6 +12,7 @@ import {
   isLeaving,
   macMatches,
   type Registration as RegistrationRequest,
+  type TlsEntrance,
   xorAddress,
 } from "@fractal-punch/wire";
 import type { RegistrationEnd, ServerEvent } from "./events.ts";
@@ -148,9 +149,15 @@ function registeredBytes(
   lifetimeSeconds: number,
 ): Uint8Array {
   const timeMs = Math.floor(state.clock.epochMs(now));
-  const registered = { mapped: from, lifetimeSeconds, timeMs, epoch: state.epoch };
+  // A refresh, which has no room for it, was preceded by a proof.
+  const tls = message.has(Attribute.hostProof) ? tlsEntrance(state) : undefined;
+  const registered = { mapped: from, lifetimeSeconds, timeMs, epoch: state.epoch, ...(tls && { tls }) };
   const signature = { macs: state.primitives, key: registration.key };
   return encodeRegistered(state.builder, message.transactionId, registered, signature);
+}
+
+function tlsEntrance({ ports: { tlsPort: port }, tlsKeyHash: keyHash }: ServerState): TlsEntrance | undefined {
+  return port === undefined || keyHash === undefined ? undefined : { port, keyHash };
 }
 
 /** Whether the sequence number has not grown, other than in a repeat from the registered address. */

@@ -76,8 +76,16 @@ export class Registration {
     return this.legs.filter((leg) => leg.live);
   }
 
+  /** Those that UDP may reach it at. */
   get addresses(): Address[] {
-    return this.liveLegs.map((leg) => leg.tuple.address);
+    return this.liveLegs.filter(({ tuple }) => !tuple.isStream).map(({ tuple }) => tuple.address);
+  }
+
+  /** The leg over which a client of that family is introduced; a host that came by a stream has no UDP. */
+  legFor(family: 4 | 6): Leg | undefined {
+    const { liveLegs } = this;
+    const stream = liveLegs.find(({ tuple }) => tuple.isStream);
+    return stream ?? liveLegs.find(({ tuple }) => tuple.address.family === family) ?? liveLegs[0];
   }
 }
 

@@ -36,6 +36,8 @@ export type ServerCommand =
    * interfaces.
    */
   | { readonly type: "public-addresses"; readonly addresses: readonly Address[]; readonly own: readonly Address[] }
+  /** The certificate with which TLS is served; `keyHash` is the SHA-256 of its public key (SubjectPublicKeyInfo, DER). */
+  | { readonly type: "certificate"; readonly keyHash: Uint8Array }
   /** `usernameHash` as `revocationHash` makes it; `expirySeconds` since 1970, from when on it need not be remembered. */
   | { readonly type: "revoke"; readonly usernameHash: string; readonly expirySeconds: number };
 
@@ -128,6 +130,9 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
       case "public-addresses":
         this.#state.publicAddresses = command.addresses;
         return turn?.policy.learnOwn([...command.addresses, ...command.own]);
+      case "certificate":
+        this.#state.tlsKeyHash = command.keyHash;
+        return;
       case "revoke":
         return this.#revoke(now, command.usernameHash, command.expirySeconds, out);
       default:
@@ -179,10 +184,12 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
 
   /** What was there for it ends. */
   #streamGone(now: number, port: PortId, from: Address, out: Outbox<ServerEvent>): void {
-    const { classic, tuples, turn } = this.#state;
+    const { classic, tuples, turn, channels } = this.#state;
     classic?.streamEnded(port, from);
     const tuple = tuples.find(port, from);
-    if (turn === undefined || tuple === undefined) return;
+    if (tuple === undefined) return;
+    channels.streamEnded(tuple);
+    if (turn === undefined) return;
     const opening = turn.openings.on(tuple);
     if (opening !== undefined) abandon(this.#state, turn, now, opening, out);
     if (tuple.allocation !== undefined) endAllocation(this.#state, turn, now, tuple.allocation, out);

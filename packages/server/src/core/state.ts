@@ -91,6 +91,8 @@ export interface ServerState {
    * Several of one family are in the order of the addresses that the server listens on.
    */
   publicAddresses: readonly Address[];
+  /** SHA-256 of the public key of the certificate in use, once it is told. */
+  tlsKeyHash: Uint8Array | undefined;
   /** How hosts dialled this server last. */
   readonly dialled: DialledAddresses;
   readonly serverKey: { readonly secret: Uint8Array; readonly public: Uint8Array };
@@ -116,10 +118,10 @@ export function createState(options: ServerOptions): ServerState {
   const clock = new Clock();
   const deadlines = new Deadlines<Timed>();
   const revocations = new Revocations(limits.revocations);
-  const tuples = new Tuples();
+  const ports = new Ports(options.ports, options.classic || options.turn !== undefined);
+  const tuples = new Tuples(ports);
   const quotas = new Quotas(limits, clock, deadlines);
   const channels = new Channels(tuples, quotas, deadlines, clock, random, limits);
-  const ports = new Ports(options.ports, options.classic || options.turn !== undefined);
   const counters = new Counters();
   const buckets = createBuckets(limits);
   const shared = { primitives, secret: options.secret, limits, clock, deadlines, revocations, tuples };
@@ -136,6 +138,7 @@ export function createState(options: ServerOptions): ServerState {
     builder: new StunBuilder(maxPaddedBytes),
     epoch: randomBytes(random, 8),
     publicAddresses: [],
+    tlsKeyHash: undefined,
     dialled: new DialledAddresses(),
     serverKey: { secret: serverSecretKey, public: primitives.publicKey(serverSecretKey) },
     nonces: new Nonces(primitives, secret, limits.nonceLifeMs),

@@ -5,11 +5,10 @@ import {
   channelDataNumber,
   channelDataPayload,
   channelHeaderBytes,
-  channelPaddingBytes,
+  encodeChannelData,
   encodeDataIndication,
   lastTurnChannel,
   type StunMessage,
-  writeChannelHeader,
   xorAddress,
 } from "@fractal-punch/wire";
 import type { ServerEvent } from "../events.ts";
@@ -76,7 +75,7 @@ function relayToClient(relaying: Relaying, allocation: Allocation, peer: Address
   const bytes =
     channel === undefined
       ? encodeDataIndication(turn.builder, randomBytes(state.random, 12), peer, data)
-      : channelDataOf(channel.number, data, turn.builder.capacityBytes, state.ports.isStream(allocation.tuple.port));
+      : channelDataOf(channel.number, data, turn.builder.capacityBytes, allocation.tuple.isStream);
   if (bytes === undefined) return "too-large";
   if (!spend(relaying, allocation, data.length)) return "no-credit";
   const { port, address, options } = allocation.tuple;
@@ -106,17 +105,11 @@ function spend({ state, now }: Relaying, allocation: Allocation, bytes: number):
   return true;
 }
 
-/** Only over a stream is padding needed: there the next message follows (RFC 8656 section 12.5). */
 function channelDataOf(
   number: number,
   data: Uint8Array,
   maximumBytes: number,
   isOverStream: boolean,
 ): Uint8Array | undefined {
-  if (channelHeaderBytes + data.length > maximumBytes) return undefined;
-  const paddingBytes = isOverStream ? channelPaddingBytes(data.length) : 0;
-  const bytes = new Uint8Array(channelHeaderBytes + data.length + paddingBytes);
-  writeChannelHeader(bytes, number, data.length);
-  bytes.set(data, channelHeaderBytes);
-  return bytes;
+  return channelHeaderBytes + data.length > maximumBytes ? undefined : encodeChannelData(number, data, isOverStream);
 }

@@ -1,0 +1,170 @@
+/** Hosts and clients whose networks block UDP: Register, Connect and their channels over a stream. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ListenPort } from "@fractal-punch/server/core";
+import { ErrorCode } from "@fractal-punch/wire";
+import { channelData, type Introduced, TestClient, TestHost } from "./test-peers.ts";
+import { at, errorTo, only, type Sent, TestServer } from "./test-server.ts";
+
+const hostHome = at("198.51.100.7:5000");
+const hostByTls = at("198.51.100.7:50001");
+const clientHome = at("192.0.2.9:6000");
+const ports: readonly ListenPort[] = [
+  { family: 4, port: 48_800, main: true },
+  { family: 6, port: 48_800, main: true },
+  { family: 4, port: 443, transport: "tls", main: true },
+];
+const udp = 0;
+const udp6 = 1;
+const tls = 2;
+
+test("a host registers over a stream, and an introduction to it goes there and names no address of the host", () => {
+  const server = serving();
+  const host = hostByStream(server);
+  const client = new TestClient(server, host.clientTicket(), clientHome);
+  const sent = client.connect();
+  assert.deepEqual(client.connected(sent).hostAddresses, []);
+  assert.deepEqual(host.introduction(sent).client, clientHome);
+  assert.deepEqual(portsOf(sent), [udp, tls]);
+});
+
+test("a client connects over a stream, and the host is told no address to send to", () => {
+  const server = serving();
+  const host = new TestHost(server);
+  host.registered(host.register());
+  const client = clientByStream(server, host);
+  const sent = client.connect();
+  assert.deepEqual(client.connected(sent).hostAddresses, [hostHome]);
+  const introduction = host.introduction(sent);
+  assert.equal(introduction.client, undefined);
+  assert.equal(introduction.approach?.kind, "first");
+});
+
+test("datagrams are relayed between UDP and streams, padded towards streams only, from pieces of any size", () => {
+  const server = serving();
+  const host = hostByStream(server);
+  const { client, clientChannel, hostChannel } = introduced(server, host);
+  for (const lengthBytes of [33, 34, 35, 36]) {
+    const padded = new Uint8Array(4 + lengthBytes + (-lengthBytes & 3));
+    padded.set(channelData(hostChannel, lengthBytes));
+    assert.deepEqual(only(server.receive(clientHome, channelData(clientChannel, lengthBytes)), hostByTls), padded);
+    assert.deepEqual(server.write(hostByTls, padded.subarray(0, 7), tls), []);
+    const toClient = only(server.write(hostByTls, padded.subarray(7), tls), client.address);
+    assert.deepEqual(toClient, channelData(clientChannel, lengthBytes));
+  }
+});
+
+test("two datagrams in one piece of a stream are relayed one by one", () => {
+  const server = serving();
+  const { clientChannel, hostChannel } = introduced(server, hostByStream(server));
+  const piece = Uint8Array.from([...channelData(hostChannel, 40), ...channelData(hostChannel, 44)]);
+  assert.deepEqual(
+    server.write(hostByTls, piece, tls).map(({ to, bytes }) => [to, bytes]),
+    [40, 44].map((lengthBytes) => [clientHome, channelData(clientChannel, lengthBytes)]),
+  );
+});
+
+test("a host that goes over to a stream takes its channels along, and back to UDP again", () => {
+  const server = serving();
+  const host = new TestHost(server, hostHome);
+  host.registered(host.register());
+  const { clientChannel, hostChannel } = introduced(server, host);
+  const relayed = (): Uint8Array => only(server.receive(clientHome, channelData(clientChannel)), host.address);
+  assert.deepEqual(relayed(), channelData(hostChannel));
+  server.dial(hostByTls, tls);
+  for (const address of [hostByTls, hostHome]) {
+    host.registered(host.register(address));
+    assert.deepEqual(relayed(), channelData(hostChannel));
+  }
+});
+
+test("a client is introduced over the host's stream, also when another leg of the host is of the client's family", () => {
+  const server = serving();
+  const host = new TestHost(server, at("[2001:db8::7]:5000"));
+  host.registered(host.register());
+  server.dial(hostByTls, tls);
+  host.registered(host.register(hostByTls));
+  const client = new TestClient(server, host.clientTicket(), at("[2001:db8::9]:6000"));
+  assert.deepEqual(portsOf(client.connect()), [udp6, tls]);
+});
+
+test("with a client's stream its channels end, and who has its address next has none of them", () => {
+  const server = serving();
+  const host = new TestHost(server);
+  host.registered(host.register());
+  const client = clientByStream(server, host);
+  const { channel, nonce } = client.connected(client.connect());
+  client.prove(nonce);
+  assert.equal(server.server.sizes.channels, 1);
+  server.hangUp(clientHome, tls);
+  assert.equal(server.server.sizes.channels, 0);
+  server.dial(clientHome, tls);
+  assert.deepEqual(server.write(clientHome, new TestHost(server).askBytes(), tls).length, 1);
+  assert.deepEqual(server.write(clientHome, channelData(channel), tls).length, 1, "a hint, and nothing to the host");
+});
+
+test("with a host's stream its channels wait for it, and the next stream from its address is somebody else's", () => {
+  const server = serving();
+  const host = hostByStream(server);
+  const { clientChannel, hostChannel } = introduced(server, host);
+  server.hangUp(hostByTls, tls);
+  assert.equal(server.server.sizes.channels, 1);
+  server.dial(hostByTls, tls);
+  assert.equal(errorTo(host.refresh(), hostByTls), ErrorCode.unauthenticated);
+  host.registered(host.register());
+  const relayed = only(server.receive(clientHome, channelData(clientChannel)), hostByTls);
+  assert.deepEqual(relayed.subarray(0, 104), channelData(hostChannel));
+});
+
+test("a Connect that was seen on UDP and is said again over a stream is a replay", () => {
+  const server = serving();
+  const host = new TestHost(server);
+  host.registered(host.register());
+  const { client } = introduced(server, host);
+  const thief = at("203.0.113.66:9");
+  server.dial(thief, tls);
+  assert.deepEqual(server.write(thief, client.connectBytes(), tls), []);
+  assert.equal(server.server.counters.dropped.of("replay"), 1);
+});
+
+test("a host learns in the answer to its proof where the server takes TLS, once the certificate is told", () => {
+  const server = serving();
+  const host = new TestHost(server);
+  assert.equal(host.registered(host.register()).tls, undefined);
+  const keyHash = new Uint8Array(32).fill(5);
+  server.tell({ type: "certificate", keyHash });
+  assert.deepEqual(host.registered(host.register()).tls, { port: 443, keyHash });
+  assert.equal(host.registered(host.refresh()).tls, undefined, "a refresh has no room for it");
+});
+
+function serving(): TestServer {
+  const server = new TestServer({ ports });
+  server.openPorts();
+  return server;
+}
+
+function hostByStream(server: TestServer): TestHost {
+  const host = new TestHost(server, hostByTls);
+  server.dial(hostByTls, tls);
+  host.registered(host.register());
+  return host;
+}
+
+function clientByStream(server: TestServer, host: TestHost): TestClient {
+  server.dial(clientHome, tls);
+  return new TestClient(server, host.clientTicket(), clientHome);
+}
+
+/** A client by UDP that was introduced to the host and has proven its address. */
+function introduced(server: TestServer, host: TestHost): Pick<Introduced, "client" | "clientChannel" | "hostChannel"> {
+  const client = new TestClient(server, host.clientTicket(), clientHome);
+  const sent = client.connect();
+  const { channel: clientChannel, nonce } = client.connected(sent);
+  const { channel: hostChannel } = host.introduction(sent);
+  client.prove(nonce);
+  return { client, clientChannel, hostChannel };
+}
+
+function portsOf(sent: readonly Sent[]): number[] {
+  return sent.map(({ port }) => port);
+}
