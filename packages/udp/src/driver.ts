@@ -11,6 +11,7 @@ import {
 } from "@fractal-punch/machine";
 import { type Counters, DriverCounters } from "./counters.ts";
 import { openDatagramPort } from "./datagram-port.ts";
+import { DialledPort } from "./dialled-port.ts";
 import { IpTexts } from "./ip-texts.ts";
 import type { Port, PortContext, PortNews } from "./port.ts";
 import { monotonicNow } from "./primitives.ts";
@@ -30,7 +31,7 @@ export interface DriverOptions<Event> {
 }
 
 /**
- * Runs one machine on sockets of node:dgram and node:net and the real clock, from its construction until `close`. The
+ * Runs one machine on sockets of node:dgram, node:net and node:tls and the real clock, from its construction until `close`. The
  * machine is never entered while it is in a call: what comes meanwhile waits. What the machine or `onEvent` throws is a
  * broken invariant and passes through; the ports stay open until `close`.
  */
@@ -184,10 +185,7 @@ export class Driver<Command, Event> {
 
   #openPort(port: PortId, request: PortRequest): void {
     assert(!this.#ports.has(port), `port ${port} is open already`);
-    const opened =
-      request.transport === "tcp"
-        ? new StreamPort(port, request, this.#context)
-        : openDatagramPort(port, request, this.#context);
+    const opened = openPort(port, request, this.#context);
     if (opened !== undefined) this.#ports.set(port, opened);
   }
 
@@ -198,4 +196,11 @@ export class Driver<Command, Event> {
     this.#ports.delete(port);
     void open?.close();
   }
+}
+
+function openPort(port: PortId, request: PortRequest, context: PortContext): Port | undefined {
+  if (request.transport === undefined || request.transport === "udp") return openDatagramPort(port, request, context);
+  return request.remote === undefined
+    ? new StreamPort(port, request, context)
+    : new DialledPort(port, request, request.remote, context);
 }

@@ -107,7 +107,7 @@ export class StreamPort implements Port, StreamListener {
     }
     // What the machine was just told may have made it close this port.
     if (!this.#isOpen) return void socket.destroy();
-    this.#streams.set(addressKey(from), new Stream(socket, from, this));
+    this.#streams.set(addressKey(from), new Stream(socket, from, this, socket));
     this.#context.tell({ type: "stream-opened", port: this.#id, from, local });
   }
 

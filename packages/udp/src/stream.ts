@@ -17,18 +17,21 @@ export interface StreamListener {
   gone(stream: Stream): void;
 }
 
-/** One accepted connection of node:net. */
+/** One connection of TCP, or TLS over one. */
 export class Stream {
   /** The far end. */
   readonly from: Address;
   readonly #socket: Socket;
+  readonly #tcp: Socket;
   readonly #listener: StreamListener;
   #isOpen = true;
   #deadline: NodeJS.Timeout | undefined;
 
-  constructor(socket: Socket, from: Address, listener: StreamListener) {
+  /** `tcp` is the same as `socket`, or what carries its TLS. */
+  constructor(socket: Socket, from: Address, listener: StreamListener, tcp: Socket) {
     this.from = from;
     this.#socket = socket;
+    this.#tcp = tcp;
     this.#listener = listener;
     socket.on("data", (piece: Buffer) => {
       // Once it is closed, the bytes are still taken: see `#finish`.
@@ -65,7 +68,13 @@ export class Stream {
   /** Closes the socket at once; with a reset when something is unsent, lest the far end take a part for the whole. */
   destroy(): void {
     this.#isOpen = false;
-    if (this.#socket.writableLength > 0) this.#socket.resetAndDestroy();
+    if (this.#socket === this.#tcp) this.#cut();
+    // TLS learns only in the next turn of the event loop that the system has taken what was written.
+    else setImmediate(() => this.#cut());
+  }
+
+  #cut(): void {
+    if (this.#socket.writableLength > 0) this.#tcp.resetAndDestroy();
     else this.#socket.destroy();
   }
 
