@@ -1,5 +1,6 @@
 /** The table: other people's programs, and what they have to do against this server. */
 import type { Case, Unsupported } from "./case.ts";
+import { clientCases } from "./client-cases.ts";
 import { iceCases } from "./ice-cases.ts";
 import { allBack, hairpins, mapped, natIs, refused, responses } from "./judgements.ts";
 
@@ -197,7 +198,15 @@ const streams: readonly Case[] = [
   },
 ];
 
-export const cases: readonly Case[] = [...stun, ...discovery, ...turn, ...refusals, ...streams, ...iceCases];
+export const cases: readonly Case[] = [
+  ...stun,
+  ...discovery,
+  ...turn,
+  ...refusals,
+  ...streams,
+  ...iceCases,
+  ...clientCases,
+];
 
 export const unsupported: readonly Unsupported[] = [
   {

@@ -1,5 +1,6 @@
 /** The words that stand in a case's command for what is known only when the server runs. */
 import { createHmac } from "node:crypto";
+import type { Coturn } from "./coturn.ts";
 import type { Peer } from "./peer.ts";
 import type { PunchServer } from "./punch-server.ts";
 
@@ -8,7 +9,7 @@ const expiredUser = "1500000000:alice";
 export type CommandWords = Readonly<Record<string, string>>;
 
 /** `discovering`: a server with two addresses of IPv4. */
-export function commandWords(server: PunchServer, discovering: PunchServer, peer: Peer): CommandWords {
+export function commandWords(server: PunchServer, discovering: PunchServer, peer: Peer, coturn: Coturn): CommandWords {
   return {
     PORT: String(server.port),
     SECOND_PORT: String(server.secondPort),
@@ -18,6 +19,9 @@ export function commandWords(server: PunchServer, discovering: PunchServer, peer
     PASSWORD: server.password,
     EXPIRED_USER: expiredUser,
     EXPIRED_PASSWORD: createHmac("sha1", server.secret).update(expiredUser).digest("base64"),
+    COTURN: `127.0.0.1:${coturn.port}`,
+    COTURN_IPV6: `[::1]:${coturn.port}`,
+    COTURN_PORT: String(coturn.port),
     ICE_SERVERS: server.iceServers,
     NODE: process.execPath,
     PEER: peer.ip,

@@ -1,4 +1,5 @@
 /** What a program has to have done for its case to hold: its exit code and its own numbers. */
+import { clientReport } from "./client-report.ts";
 import { discoveryReport } from "./discovery-report.ts";
 import { pairReport } from "./pair-report.ts";
 import type { Ended } from "./program.ts";
@@ -104,6 +105,24 @@ export function connected(...pairs: readonly [RegExp, RegExp]): Judge {
     const holds =
       code === 0 && sent > 0 && received === sent && pairs.every((pair, at) => pair.test(report.pairs[at] ?? ""));
     return { holds, seen: `${received} of ${sent} arrived, over ${report.pairs.join(" and ")}` };
+  };
+}
+
+/** stun-client-program.ts: told its own address; when it is relayed, given a relayed one too, in an answer that is signed. */
+export function answered({ isRelayed }: { readonly isRelayed: boolean }): Judge {
+  return ({ code, output }) => {
+    const report = clientReport(output);
+    if (report === undefined) return notFinished(code, []);
+    const { local, relayed, hasFingerprint, hasIntegrity } = report;
+    const holds =
+      code === 0 &&
+      report.code === undefined &&
+      report.mapped === local &&
+      hasFingerprint &&
+      (relayed !== undefined) === isRelayed &&
+      hasIntegrity === isRelayed;
+    const rest = report.code === undefined ? (relayed ?? "nobody") : `nobody, error ${report.code}`;
+    return { holds, seen: `mapped to ${report.mapped}, relayed by ${rest}` };
   };
 }
 

@@ -1,6 +1,7 @@
 /** `npm run interop`: runs other people's programs against the built server, and prints what came of it. */
 import { cases, unsupported } from "./cases.ts";
 import { commandWords } from "./command-words.ts";
+import { withCoturn } from "./coturn.ts";
 import { type Mark, type Outcome, outcomes, type Surroundings } from "./outcome.ts";
 import { withPeer } from "./peer.ts";
 import { withServer } from "./punch-server.ts";
@@ -43,7 +44,10 @@ async function withSurroundings(
   await withServer(["127.0.0.1", "::1"], (server) =>
     withServer(["127.0.0.1", "127.0.0.2"], (discovering) =>
       withPeer((peer) =>
-        work({ words: commandWords(server, discovering, peer), missingPackages: missing, urls: server.urls }),
+        withCoturn(server.secret, (coturn) => {
+          const words = commandWords(server, discovering, peer, coturn);
+          return work({ words, missingPackages: missing, urls: server.urls });
+        }),
       ),
     ),
   );

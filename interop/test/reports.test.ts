@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   allBack,
+  answered,
   connected,
   type Ended,
   hairpins,
@@ -100,6 +101,24 @@ test("an ICE connection counts when all messages came over the expected pair", (
   const lossy = line.replace('"received":40', '"received":39');
   assert.equal(connected(/^host\/relay$/, /^relay\/host$/)(ended(0, lossy)).holds, false);
   assert.equal(connected(/./, /./)(ended(1, "ConnectionError: ICE negotiation failed\n")).holds, false);
+});
+
+test("our client was answered when it was told its own address, signed where that was asked for, and nothing else", () => {
+  const bound = '{"local":"127.0.0.1:9","mapped":"127.0.0.1:9","hasFingerprint":true,"hasIntegrity":false}\n';
+  assert.ok(answered({ isRelayed: false })(ended(0, bound)).holds);
+  assert.equal(answered({ isRelayed: true })(ended(0, bound)).holds, false);
+  assert.equal(answered({ isRelayed: false })(ended(0, bound.replace("9", "8"))).holds, false);
+  assert.equal(
+    answered({ isRelayed: false })(ended(0, bound.replace('Fingerprint":true', 'Fingerprint":false'))).holds,
+    false,
+  );
+  const relayed = bound.replace('Integrity":false', 'Integrity":true,"relayed":"127.0.0.1:7"');
+  assert.ok(answered({ isRelayed: true })(ended(0, relayed)).holds);
+  assert.equal(
+    answered({ isRelayed: true })(ended(0, relayed.replace('Integrity":true', 'Integrity":false'))).holds,
+    false,
+  );
+  assert.equal(answered({ isRelayed: true })(ended(0, relayed.replace("}", ',"code":437}'))).holds, false);
 });
 
 function ended(code: number | string, output: string): Ended {
