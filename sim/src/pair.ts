@@ -11,10 +11,12 @@ import {
   type PeerCommand,
   type PeerEvent,
   type SessionStatus,
+  type TlsOptions,
 } from "@fractal-punch/peer/core";
 import {
   type Counters,
   type Limits,
+  type ListenPort,
   Server,
   type ServerCommand,
   type ServerEvent,
@@ -47,6 +49,8 @@ export interface PairOptions {
     /** Whether it serves the classic protocols; it does when not given. */
     readonly classic?: boolean;
   };
+  /** Whether the server takes TLS on port 443, and the peers know; they do not when not given. */
+  readonly tls?: boolean;
   /** Whether the host takes early data. */
   readonly earlyData?: boolean;
   /** How long the host's ticket lives, in seconds of the world; a year when not given. */
@@ -71,6 +75,7 @@ type PeerNode<Command> = Node<Command, PeerEvent>;
 
 const mainPort = 48_800;
 const secondPort = 3478;
+const tlsPort = 443;
 const yearSeconds = 31_536_000;
 
 export class Pair {
@@ -127,13 +132,7 @@ export class Pair {
   }
 
   startServer(): void {
-    const ports = this.#serverAddresses.flatMap((text) => {
-      const family: 4 | 6 = text.includes(":") ? 6 : 4;
-      return [
-        { family, port: mainPort, main: true },
-        { family, port: secondPort, main: false },
-      ];
-    });
+    const ports = this.#serverAddresses.flatMap((text) => this.#ports(text.includes(":") ? 6 : 4));
     const { limits, classic = true } = this.#options.server ?? {};
     const random = this.#random();
     const server = new Server({
@@ -325,6 +324,7 @@ export class Pair {
       ticket: hostTicket,
       servers: this.#servers(),
       secondPort,
+      ...this.#tls(),
       earlyData: this.#options.earlyData ?? false,
       invites,
     });
@@ -342,6 +342,7 @@ export class Pair {
       ticket,
       servers: this.#servers(),
       secondPort,
+      ...this.#tls(),
       ...(earlyData !== undefined && { earlyData: asciiBytes(earlyData) }),
     });
   }
@@ -350,6 +351,20 @@ export class Pair {
     const { behind, ...rest } = options;
     if (behind === undefined) return rest;
     return { ...rest, behind: "kind" in behind ? this.world.nat(`${name}'s router`, behind) : behind };
+  }
+
+  #ports(family: 4 | 6): ListenPort[] {
+    const tls: ListenPort = { transport: "tls", family, port: tlsPort, main: true };
+    const udp = [
+      { family, port: mainPort, main: true },
+      { family, port: secondPort, main: false },
+    ];
+    return this.#options.tls === true ? [...udp, tls] : udp;
+  }
+
+  /** The virtual TLS has no certificates. */
+  #tls(): { tls?: TlsOptions } {
+    return this.#options.tls === true ? { tls: { port: tlsPort, name: "punch.example.com" } } : {};
   }
 
   #servers(): Address[] {

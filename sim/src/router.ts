@@ -29,6 +29,8 @@ export class Router implements Attachment, Gateway {
   readonly inside: Network;
   /** What joins it to the network outside. It stands at this line's near end, beside its nodes. */
   readonly line: Line;
+  /** Lets nothing but TCP pass, as the routers of some offices and hotels do. */
+  blocksUdp = false;
   readonly #traffic: Traffic;
   readonly #outside: Network;
   readonly #prng: Prng;
@@ -95,6 +97,7 @@ export class Router implements Attachment, Gateway {
     const traffic = this.#traffic;
     const { source, target } = datagram;
     if (--datagram.hopsLeft <= 0) return traffic.drop(datagram, "ttl");
+    if (this.#blocks(datagram)) return traffic.drop(datagram, "filtered");
     if (target.family !== this.inside.family) return traffic.drop(datagram, "no-route");
     const isOwn = this.#addresses.some((address) => address.ip === target.ip);
     if (isOwn && !this.#canHairpin()) return traffic.drop(datagram, "no-hairpin");
@@ -108,6 +111,7 @@ export class Router implements Attachment, Gateway {
   /** From outside, on the way in. */
   arrive(datagram: Datagram): void {
     if (--datagram.hopsLeft <= 0) return this.#traffic.drop(datagram, "ttl");
+    if (this.#blocks(datagram)) return this.#traffic.drop(datagram, "filtered");
     const inside = this.#translatorOf(datagram.transport).inbound(this.#traffic.now, datagram.target, datagram.source);
     if (typeof inside === "string") return this.#traffic.drop(datagram, inside);
     datagram.target = inside;
@@ -139,6 +143,10 @@ export class Router implements Attachment, Gateway {
     if (behaviour.kind === "nat" && behaviour.hairpin === "external-source") datagram.source = outside;
     datagram.target = inside;
     this.inside.arrive(datagram);
+  }
+
+  #blocks({ transport }: Datagram): boolean {
+    return this.blocksUdp && transport === "udp";
   }
 
   #translatorOf(transport: Transport): Translator {

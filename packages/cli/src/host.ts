@@ -62,15 +62,28 @@ async function runHost(options: HostOptions): Promise<void> {
     ...(folder !== undefined && { folder }),
   });
   const ended = whenEnded(listener, interruption);
+  const { server, ticket } = credentials;
+  const remember = (): void => writeLastRun({ server, ticket, invite: listener.invite }, folder);
   tellOf(listener, credentials, offer, output);
   try {
-    writeLastRun({ server: credentials.server, ticket: credentials.ticket, invite: listener.invite }, folder);
+    remember();
+    // By then the invite says where the server takes TLS.
+    listener.on("registered", () => warnOnFailure(remember, output));
     await ended;
   } finally {
     output.end();
     await listener.close();
   }
   process.exitCode = stoppedCode(interruption);
+}
+
+function warnOnFailure(task: () => void, output: Output): void {
+  try {
+    task();
+  } catch (error) {
+    if (!(error instanceof PunchError)) throw error;
+    output.warn(error.message);
+  }
 }
 
 type Offer = (connection: Connection) => void;

@@ -112,7 +112,8 @@ function textOf(entry: InviteEntry, lastRun: LastRun): string {
   const printed = inviteFromText(lastRun.invite);
   const ticket = ticketFromText(lastRun.ticket);
   if (typeof printed === "string" || ticket === undefined) throw new PunchError("INVITE_DAMAGED");
-  return inviteTextFor(entry, { servers: printed.servers, hostKey: printed.hostKey, ticket });
+  const { servers, tls, hostKey } = printed;
+  return inviteTextFor(entry, { servers, ...(tls && { tls }), hostKey, ticket });
 }
 
 function fieldsOf({ id, name, standing, createdAtMs, expiresAtMs, revokedAtMs }: InviteEntry): Fields {

@@ -7,14 +7,18 @@ import { msText } from "./quantity.ts";
 export function reportPaths(connection: Connection, output: Output, startedAtMs: number): void {
   const first = connection.path;
   const ms = sinceMs(startedAtMs);
-  output.event("connected", { path: first.kind, ms }, `Connected after ${msText(ms)}, ${pathText(first)}.`);
+  output.event(
+    "connected",
+    { path: first.kind, transport: first.transport, ms },
+    `Connected after ${msText(ms)}, ${pathText(first)}.`,
+  );
   if (first.kind === "direct") reportDirect(first, output, startedAtMs);
-  let kind = first.kind;
+  let { kind, transport } = first;
   connection.on("path", (path) => {
-    if (path.kind === kind) return;
-    kind = path.kind;
-    if (kind === "direct") reportDirect(path, output, startedAtMs);
-    else reportRelayed(output, startedAtMs);
+    if (path.kind === kind && path.transport === transport) return;
+    if (path.kind === "direct") reportDirect(path, output, startedAtMs);
+    else reportRelayed(path, kind === "direct", output, startedAtMs);
+    ({ kind, transport } = path);
   });
 }
 
@@ -23,13 +27,17 @@ function reportDirect({ local, remote }: PathInfo, output: Output, startedAtMs: 
   output.event("direct", { ms, local, remote }, `Direct after ${msText(ms)}: ${local} to ${remote}.`);
 }
 
-function reportRelayed(output: Output, startedAtMs: number): void {
-  output.event("relayed", { ms: sinceMs(startedAtMs) }, "The direct path is lost: relayed again.");
+function reportRelayed(path: PathInfo, wasDirect: boolean, output: Output, startedAtMs: number): void {
+  const { transport, local, remote } = path;
+  const again = wasDirect ? "The direct path is lost: relayed again" : "Relayed";
+  const text = transport === "tls" ? `${again} over TLS, since UDP does not get through here.` : `${again} over UDP.`;
+  output.event("relayed", { ms: sinceMs(startedAtMs), transport, local, remote }, text);
 }
 
-/** "relayed through 192.0.2.1:48800" or "direct to 198.51.100.7:41641". */
-export function pathText({ kind, remote }: PathInfo): string {
-  return kind === "direct" ? `direct to ${remote}` : `relayed through ${remote}`;
+/** "relayed through 192.0.2.1:48800", "relayed through 192.0.2.1:443 over TLS" or "direct to 198.51.100.7:41641". */
+export function pathText({ kind, transport, remote }: PathInfo): string {
+  if (kind === "direct") return `direct to ${remote}`;
+  return `relayed through ${remote}${transport === "tls" ? " over TLS" : ""}`;
 }
 
 /** ms since then, to a tenth. */

@@ -25,14 +25,14 @@ export class SessionLog {
     const startedAtMs = performance.now();
     this.#output.event(
       "session",
-      { session, peer, ...(invite && { invite }), path: path.kind },
+      { session, peer, ...(invite && { invite }), path: path.kind, transport: path.transport },
       `Session ${session}: a client${invite?.name === undefined ? "" : ` with the invite "${invite.name}"`} is connected, ${pathText(path)}.`,
     );
-    let kind = path.kind;
+    let { kind, transport } = path;
     connection.on("path", (now) => {
-      if (now.kind === kind) return;
-      kind = now.kind;
-      const fields = { session, path: kind, local: now.local, remote: now.remote, rttMs: now.rttMs };
+      if (now.kind === kind && now.transport === transport) return;
+      ({ kind, transport } = now);
+      const fields = { session, path: kind, transport, local: now.local, remote: now.remote, rttMs: now.rttMs };
       this.#output.event("path", fields, `Session ${session}: ${pathText(now)}.`);
     });
     connection.on("close", (error) => this.#end(session, connection, performance.now() - startedAtMs, error?.code));

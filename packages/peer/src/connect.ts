@@ -7,12 +7,13 @@ import { hostIdText, type Invite, type InviteFault, inviteFromText } from "@frac
 import { assertSendable, bytesOf, Connection } from "./connection.ts";
 import { Client, clientSession } from "./core/client.ts";
 import type { PeerCommand, PeerEvent } from "./core/events.ts";
+import type { TlsOptions } from "./core/tls-stream.ts";
 import { PunchError, type PunchErrorCode } from "./errors.ts";
 import { connectError } from "./failure.ts";
 import { configFolder } from "./node/config-folder.ts";
 import { readOrMakeKey } from "./node/identity.ts";
 import { InterfaceWatcher } from "./node/interfaces.ts";
-import { resolveServer, type ServerAddresses } from "./node/resolver.ts";
+import { resolveServer, type ServerAddresses, type ServerName } from "./node/resolver.ts";
 import { loadPrimitives } from "./node/sodium.ts";
 
 export interface ConnectOptions {
@@ -29,6 +30,7 @@ export interface ConnectOptions {
 
 /** The server's second port, the same everywhere. */
 export const secondPort = 3478;
+const defaultTlsPort = 443;
 
 const inviteFaults: Record<InviteFault, PunchErrorCode> = {
   "not-an-invite": "INVITE_INVALID",
@@ -59,9 +61,15 @@ export async function connect(invite: string, options: ConnectOptions = {}): Pro
     ticket: parsed.ticket,
     servers: firstOfEach(server),
     secondPort,
+    tls: { ...tlsOf(server), ...parsed.tls },
     ...(earlyData && { earlyData }),
   });
   return new ClientRun(client, parsed, server, signal).connected;
+}
+
+/** Where a server takes TLS, as long as nobody has said otherwise. */
+export function tlsOf({ name }: ServerName): TlsOptions {
+  return { name, port: defaultTlsPort };
 }
 
 /** At most one address for each family: all of a server's addresses lead to the same server. */

@@ -11,6 +11,8 @@ export type PathKind = "relayed" | "direct";
 
 export interface PathInfo {
   readonly kind: PathKind;
+  /** "tls" where this end's network blocks UDP: then it is relayed, and `remote` is where the server takes TLS. */
+  readonly transport: "udp" | "tls";
   /** This end's address and port, as text. */
   readonly local: string;
   /** The other end's address and port when direct, the server's when relayed. */
@@ -127,8 +129,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
 
   get path(): PathInfo {
     const path = this.#status?.path;
-    const { kind = "relayed", local, remote, rttMs } = path ?? {};
-    return { kind, local: textOf(local), remote: textOf(remote), ...(rttMs !== undefined && { rttMs }) };
+    const { kind = "relayed", transport = "udp", local, remote, rttMs } = path ?? {};
+    return { kind, transport, local: textOf(local), remote: textOf(remote), ...(rttMs !== undefined && { rttMs }) };
   }
 
   /** Why the session is direct, or relayed: what was tried, what came of it, what can be done. */

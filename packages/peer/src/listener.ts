@@ -4,8 +4,15 @@ import { join } from "node:path";
 import { addressText } from "@fractal-punch/machine";
 import { Driver } from "@fractal-punch/udp";
 import { systemRandom } from "@fractal-punch/udp/primitives";
-import { hostIdText, type Ticket, ticketEndsAtMs, ticketFromText, ticketScope } from "@fractal-punch/wire";
-import { firstOfEach, secondPort } from "./connect.ts";
+import {
+  hostIdText,
+  type Ticket,
+  type TlsEntrance,
+  ticketEndsAtMs,
+  ticketFromText,
+  ticketScope,
+} from "@fractal-punch/wire";
+import { firstOfEach, secondPort, tlsOf } from "./connect.ts";
 import { Connection, type Wiring } from "./connection.ts";
 import type { PeerEvent } from "./core/events.ts";
 import type { IssuedInvite } from "./core/greeting.ts";
@@ -85,6 +92,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     ticket,
     servers: firstOfEach(server),
     secondPort,
+    tls: tlsOf(server),
     earlyData: options.earlyData ?? false,
     invites: issued(book),
   });
@@ -103,6 +111,8 @@ export class Listener extends EventEmitter<ListenerEvents> {
   readonly #watcher = new InterfaceWatcher();
   readonly #sessions = new Map<number, Connection>();
   readonly #ticketTimer: NodeJS.Timeout;
+  /** Where the server takes TLS, as it said. */
+  #tls: TlsEntrance | undefined;
   #lookUpTimer: NodeJS.Timeout | undefined;
   #closing: Promise<void> | undefined;
   readonly #onAbort = (): void => void this.close();
@@ -127,7 +137,10 @@ export class Listener extends EventEmitter<ListenerEvents> {
     this.#driver.command({ type: "start" });
   }
 
-  /** The standing invite: the same at each start, as long as key, ticket and server are. */
+  /**
+   * The standing invite: the same at each start, as long as key, ticket and server are. Once the host is registered it
+   * also says where the server takes TLS.
+   */
   get invite(): string {
     return this.#inviteText(this.#parts.book.standing);
   }
@@ -166,6 +179,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
       case "registered":
         clearInterval(this.#lookUpTimer);
         this.#lookUpTimer = undefined;
+        this.#tls = event.tls ?? this.#tls;
         this.emit("registered", { address: addressText(event.mapped) });
         return;
       case "unreachable":
@@ -218,7 +232,8 @@ export class Listener extends EventEmitter<ListenerEvents> {
     const { server, keyPair, ticket } = this.#parts;
     const { name, port, v4, v6 } = server;
     const servers = [{ name, port, lastKnown: [...v4, ...v6] }];
-    return inviteTextFor(entry, { servers, hostKey: keyPair.publicKey, ticket });
+    const tls = this.#tls && { tls: this.#tls };
+    return inviteTextFor(entry, { servers, ...tls, hostKey: keyPair.publicKey, ticket });
   }
 
   #warnOfTicket(): void {

@@ -109,6 +109,8 @@ test("with a host's stream its channels wait for it, and the next stream from it
   const { clientChannel, hostChannel } = introduced(server, host);
   server.hangUp(hostByTls, tls);
   assert.equal(server.server.sizes.channels, 1);
+  const late = new TestClient(server, host.clientTicket());
+  assert.equal(errorTo(late.connect(), late.address), ErrorCode.hostNotRegistered);
   server.dial(hostByTls, tls);
   assert.equal(errorTo(host.refresh(), hostByTls), ErrorCode.unauthenticated);
   host.registered(host.register());

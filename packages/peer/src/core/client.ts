@@ -21,7 +21,7 @@ import {
   type Ticket,
 } from "@fractal-punch/wire";
 import { newContext, type Out, type PeerContext, wakeDue } from "./context.ts";
-import type { ConnectFailure, PeerCommand, PeerEvent, SessionStatus } from "./events.ts";
+import type { ConnectFailure, PathEnds, PeerCommand, PeerEvent, SessionStatus } from "./events.ts";
 import { FreshSockets } from "./fresh-sockets.ts";
 import { Inbound } from "./inbound.ts";
 import { Introducing, type IntroducingOwner } from "./introducing.ts";
@@ -34,6 +34,8 @@ import { type ClientSide, Session, type SessionOwner } from "./session.ts";
 import type { SessionKeys } from "./session-keys.ts";
 import { SessionTable } from "./session-table.ts";
 import { Sockets } from "./sockets.ts";
+import type { TlsOptions } from "./tls-stream.ts";
+import { Uplink, type UplinkOwner } from "./uplink.ts";
 import type { Reporter } from "./verdict.ts";
 
 export interface ClientOptions {
@@ -46,6 +48,8 @@ export interface ClientOptions {
   readonly servers: readonly Address[];
   /** The server's second port. */
   readonly secondPort: number;
+  /** Tried when UDP does not reach the server. */
+  readonly tls?: TlsOptions;
   /**
    * The application's first datagram, at most `maxDatagramBytes`. It goes inside the first message when it has at most
    * `maxEarlyDataBytes`; what the host does not take is sent again as data.
@@ -56,11 +60,14 @@ export interface ClientOptions {
 /** The only session of a client has this number. */
 export const clientSession = 1;
 
-export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner, LinkOwner, SessionOwner, ClientSide {
+export class Client
+  implements Machine<PeerCommand, PeerEvent>, IntroducingOwner, LinkOwner, UplinkOwner, SessionOwner, ClientSide
+{
   readonly #context: PeerContext;
   readonly #options: ClientOptions;
   readonly #inbound: Inbound;
   readonly #sockets = new Sockets();
+  readonly #uplink: Uplink;
   readonly #fresh: FreshSockets;
   readonly #session: Session;
   readonly #introducing: Introducing;
@@ -71,23 +78,25 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
     this.#options = options;
     this.#context = newContext(options.primitives, options.random);
     const table = new SessionTable(options.random);
-    this.#inbound = new Inbound(new StunMessage(), table, {
+    const tlsPort = options.servers.length + 1;
+    this.#uplink = new Uplink(this.#context, this, this.#sockets, options.tls, tlsPort);
+    this.#inbound = new Inbound(new StunMessage(), table, this.#uplink, {
       stun: (now, link, message, out) => this.#receiveStun(now, link, message, out),
       greeting: (now, route, bytes, out) => this.#introducing.receiveSecond(now, route, bytes, out),
     });
     const identity = { id: clientSession, remoteKey: options.invite.hostKey, clientSide: this };
     this.#session = new Session(this.#context, table, this, identity, 0);
-    this.#fresh = new FreshSockets(this.#context, options.servers.length + 1, 1);
+    this.#fresh = new FreshSockets(this.#context, tlsPort + 1, 1);
     const parts = { table, sockets: this.#sockets, session: this.#session };
     this.#introducing = new Introducing(this.#context, this, options, parts);
   }
 
   receive(now: number, port: PortId, from: Address, bytes: Uint8Array, _info: DatagramInfo, out: Out): void {
-    this.#inbound.receive(now, port, this.#link(port), from, bytes, out);
+    this.#inbound.receive(now, port, this.#link(port), from, bytes, this.#uplink.through(now, out));
   }
 
   wake(now: number, out: Out): void {
-    wakeDue(this.#context, now, out);
+    wakeDue(this.#context, now, this.#uplink.through(now, out));
   }
 
   nextWake(): number {
@@ -95,6 +104,10 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
   }
 
   command(now: number, command: PeerCommand | DriverCommand, out: Out): void {
+    this.#obey(now, command, this.#uplink.through(now, out));
+  }
+
+  #obey(now: number, command: PeerCommand | DriverCommand, out: Out): void {
     const session = this.#session;
     switch (command.type) {
       case "clock":
@@ -110,6 +123,7 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
         this.#portSettled(now, out);
         return;
       case "port-failed":
+        if (command.port === this.#uplink.port) return this.#uplink.ended(now, out);
         if (this.#fresh.failed(command.port)) return;
         this.#sockets.failed(command.port);
         this.#portSettled(now, out);
@@ -119,9 +133,9 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
         if (session.established) this.#networkChanged(now, out);
         return;
       case "servers":
-        if (this.#sockets.moveServer(command.servers).length > 0 && session.established) {
-          this.#introducing.connect(now, out);
-        }
+        if (this.#sockets.moveServer(command.servers).length === 0) return;
+        this.#uplink.close(out);
+        if (session.established) this.#introducing.connect(now, out);
         return;
       case "send":
         if (session.established) session.send(now, command.data, out);
@@ -133,8 +147,9 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
         session.close(now, "shutting-down", out);
         return;
       case "stream-opened":
+        return this.#uplink.opened(now, command.local, out);
       case "stream-ended":
-        return;
+        return this.#uplink.ended(now, out);
     }
   }
 
@@ -152,6 +167,7 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
   introduced(now: number, link: ServerLink, connected: Connected, out: Out): void {
     const { keeper } = this.#session;
     const { channel } = connected;
+    this.#uplink.settled(now);
     const relay: Route = { kind: "relayed", port: link.port, remote: link.server, channel };
     keeper.paths.drop((route) => route.kind === "relayed" && route.port === link.port && route.channel !== channel);
     this.#session.addRelay(now, relay, out);
@@ -168,6 +184,8 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
     const session = this.#session;
     if (!again) out.emit({ type: "connected", session: session.id, earlyDataTaken });
     session.establish(now, keys, out);
+    // The first message may have been written before it was known that UDP is blocked.
+    if (this.#uplink.carried) session.beginRound(now, out);
     this.probeNamed(now, session, out);
     const { earlyData } = this.#options;
     if (!again && earlyData && !earlyDataTaken) session.send(now, earlyData, out);
@@ -176,6 +194,12 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
   failed(now: number, failure: ConnectFailure, out: Out): void {
     out.emit({ type: "failed", failure });
     this.#session.close(now, "done", out);
+  }
+
+  // UplinkOwner
+
+  wayChanged(now: number, _link: ServerLink, out: Out): void {
+    this.#introducing.wayChanged(now, out);
   }
 
   // LinkOwner
@@ -213,8 +237,8 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
     return this.#sockets.profile();
   }
 
-  localAddress(route: Route): Address | undefined {
-    return this.#sockets.localAddress(route, this.#link(route.port));
+  endsOf(route: Route): PathEnds {
+    return this.#uplink.endsOf(route, this.#link(route.port));
   }
 
   probeNamed(now: number, session: Session, out: Out): void {
@@ -244,6 +268,7 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
   ended(_now: number, session: Session, out: Out): void {
     this.#introducing.stop();
     this.#fresh.closeOf(session.fresh, out);
+    this.#uplink.close(out);
     this.#sockets.close(out);
   }
 
@@ -262,7 +287,7 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
     const isFit = (family: 4 | 6): boolean =>
       this.#sockets.ofFamily(family) !== undefined &&
       this.#hostAddresses.some((each) => each.family === family) &&
-      profiles.every((profile) => profile[family === 4 ? "v4" : "v6"] !== "varying");
+      profiles.every((profile) => !["varying", "blocked"].includes(profile[family === 4 ? "v4" : "v6"]));
     const family = ([4, 6] as const).find(isFit);
     if (family) this.#session.fresh.begin(now, family, out);
   }
@@ -286,6 +311,7 @@ export class Client implements Machine<PeerCommand, PeerEvent>, IntroducingOwner
   }
 
   #networkChanged(now: number, out: Out): void {
+    this.#uplink.networkChanged(now);
     for (const link of this.#sockets.links) link.check(now, out);
     this.#session.beginRound(now, out);
   }

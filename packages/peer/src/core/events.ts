@@ -1,13 +1,19 @@
 /** What the machines of a peer tell the program around them, and what it tells them. */
 import type { Address } from "@fractal-punch/machine";
-import type { CloseReason, ErrorCode, HostRefusal, VerdictReason } from "@fractal-punch/wire";
+import type { CloseReason, ErrorCode, HostRefusal, TlsEntrance, VerdictReason } from "@fractal-punch/wire";
 
-/** The path that datagrams take now. */
-export interface PathStatus {
-  readonly kind: "relayed" | "direct";
+/** Where a path begins and, as far as this end sees, ends. */
+export interface PathEnds {
+  /** "tls" where a network blocks UDP, between this end and the server. */
+  readonly transport: "udp" | "tls";
   readonly local: Address | undefined;
   /** The server's address when relayed. */
   readonly remote: Address;
+}
+
+/** The path that datagrams take now. */
+export interface PathStatus extends PathEnds {
+  readonly kind: "relayed" | "direct";
   readonly rttMs: number | undefined;
 }
 
@@ -52,7 +58,8 @@ export interface UnreachableEvent {
 
 export type HostEvent =
   | UnreachableEvent
-  | { readonly type: "registered"; readonly mapped: Address }
+  /** `tls`: where the server takes TLS, as it said last. */
+  | { readonly type: "registered"; readonly mapped: Address; readonly tls?: TlsEntrance }
   /** The server ended or refused the registration for good: 460-463, 466. The host has stopped. */
   | { readonly type: "ended"; readonly code: ErrorCode }
   /** A client names an invite that is not known here. It asks again in a moment: give `invites` before, if there are new ones. */

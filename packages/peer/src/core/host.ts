@@ -19,11 +19,12 @@ import {
   MessageClass,
   Method,
   type NatProfile,
+  type Registered,
   StunMessage,
   type Ticket,
 } from "@fractal-punch/wire";
 import { newContext, type Out, type PeerContext, wakeDue } from "./context.ts";
-import type { PeerCommand, PeerEvent, SessionStatus } from "./events.ts";
+import type { PathEnds, PeerCommand, PeerEvent, SessionStatus } from "./events.ts";
 import { FreshSockets } from "./fresh-sockets.ts";
 import type { IssuedInvite } from "./greeting.ts";
 import { Guests } from "./guests.ts";
@@ -38,6 +39,8 @@ import type { Session, SessionOwner } from "./session.ts";
 import { SessionTable } from "./session-table.ts";
 import { Sockets } from "./sockets.ts";
 import { maxHostFreshSockets } from "./timing.ts";
+import type { TlsOptions } from "./tls-stream.ts";
+import { Uplink, type UplinkOwner } from "./uplink.ts";
 import type { Reporter } from "./verdict.ts";
 
 export interface HostOptions {
@@ -49,6 +52,8 @@ export interface HostOptions {
   readonly servers: readonly Address[];
   /** The server's second port. */
   readonly secondPort: number;
+  /** Tried when UDP does not reach the server. */
+  readonly tls?: TlsOptions;
   /** Whether early data is taken. */
   readonly earlyData: boolean;
   readonly invites: readonly IssuedInvite[];
@@ -59,12 +64,13 @@ export type HostCommand =
   /** All invites there are now; sessions of revoked ones end. */
   | { readonly type: "invites"; readonly invites: readonly IssuedInvite[] };
 
-export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, RegistrationOwner, SessionOwner {
+export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, UplinkOwner, RegistrationOwner, SessionOwner {
   readonly #context: PeerContext;
   readonly #options: HostOptions;
   readonly #identity: HostIdentity;
   readonly #inbound: Inbound;
   readonly #sockets = new Sockets();
+  readonly #uplink: Uplink;
   readonly #fresh: FreshSockets;
   readonly #registrations = new Map<PortId, Registration>();
   readonly #guests = new Guests();
@@ -75,23 +81,25 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
     this.#options = options;
     this.#context = newContext(options.primitives, options.random);
     this.#identity = new HostIdentity(this.#context, options.keyPair, options.ticket);
-    this.#fresh = new FreshSockets(this.#context, options.servers.length + 1, maxHostFreshSockets);
+    const tlsPort = options.servers.length + 1;
+    this.#uplink = new Uplink(this.#context, this, this.#sockets, options.tls, tlsPort);
+    this.#fresh = new FreshSockets(this.#context, tlsPort + 1, maxHostFreshSockets);
     const table = new SessionTable(options.random);
     const { earlyData, invites } = options;
     const parts = { table, sockets: this.#sockets, guests: this.#guests, owner: this, earlyData };
     this.#reception = new Reception(this.#context, parts, invites);
-    this.#inbound = new Inbound(new StunMessage(), table, {
+    this.#inbound = new Inbound(new StunMessage(), table, this.#uplink, {
       stun: (now, link, message, out) => this.#receiveStun(now, link, message, out),
       greeting: (now, route, bytes, out) => this.#reception.receiveKnock(now, route, bytes, out),
     });
   }
 
   receive(now: number, port: PortId, from: Address, bytes: Uint8Array, _info: DatagramInfo, out: Out): void {
-    this.#inbound.receive(now, port, this.#link(port), from, bytes, out);
+    this.#inbound.receive(now, port, this.#link(port), from, bytes, this.#uplink.through(now, out));
   }
 
   wake(now: number, out: Out): void {
-    wakeDue(this.#context, now, out);
+    wakeDue(this.#context, now, this.#uplink.through(now, out));
   }
 
   nextWake(): number {
@@ -99,6 +107,10 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
   }
 
   command(now: number, command: HostCommand | DriverCommand, out: Out): void {
+    this.#obey(now, command, this.#uplink.through(now, out));
+  }
+
+  #obey(now: number, command: HostCommand | DriverCommand, out: Out): void {
     switch (command.type) {
       case "clock":
         if (this.#context.clock.set(now, command.epochMs)) this.#wokenUp(now, out);
@@ -112,6 +124,7 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
         this.#portOpened(now, command.port, command.local, out);
         return;
       case "port-failed":
+        if (command.port === this.#uplink.port) return this.#uplink.ended(now, out);
         if (this.#fresh.failed(command.port)) return;
         this.#sockets.failed(command.port);
         if (this.#sockets.links.length === 0) this.unreachable(now, out);
@@ -120,9 +133,7 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
         this.#interfacesChanged(now, command.interfaces, out);
         return;
       case "servers":
-        for (const link of this.#sockets.moveServer(command.servers)) {
-          this.#registrations.get(link.port)?.restart(now, out);
-        }
+        this.#moveServer(now, command.servers, out);
         return;
       case "invites":
         this.#setInvites(now, command.invites, out);
@@ -137,8 +148,9 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
         this.#stop(now, out);
         return;
       case "stream-opened":
+        return this.#uplink.opened(now, command.local, out);
       case "stream-ended":
-        return;
+        return this.#uplink.ended(now, out);
     }
   }
 
@@ -150,6 +162,12 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
   /** Datagrams that came to nothing, by reason. */
   get counts(): ReadonlyMap<string, number> {
     return this.#inbound.faults;
+  }
+
+  // UplinkOwner
+
+  wayChanged(now: number, link: ServerLink, out: Out): void {
+    this.#registrations.get(link.port)?.start(now, out);
   }
 
   // LinkOwner
@@ -173,9 +191,11 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
 
   // RegistrationOwner
 
-  registered(_now: number, mapped: Address, begins: boolean, out: Out): void {
+  registered(now: number, { mapped, tls }: Registered, begins: boolean, out: Out): void {
     this.#saidUnreachable = false;
-    if (begins) out.emit({ type: "registered", mapped });
+    this.#uplink.settled(now);
+    if (tls && this.#uplink.tls) this.#uplink.tls = { ...this.#uplink.tls, ...tls };
+    if (begins) out.emit({ type: "registered", mapped, ...(tls && { tls }) });
   }
 
   unreachable(_now: number, out: Out): void {
@@ -205,8 +225,8 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
     return this.#sockets.profile();
   }
 
-  localAddress(route: Route): Address | undefined {
-    return this.#sockets.localAddress(route, this.#link(route.port));
+  endsOf(route: Route): PathEnds {
+    return this.#uplink.endsOf(route, this.#link(route.port));
   }
 
   probeNamed(now: number, session: Session, out: Out): void {
@@ -260,11 +280,19 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, Registr
     for (const registration of this.#registrations.values()) registration.leave(out);
     this.#registrations.clear();
     this.#reception.close();
+    this.#uplink.close(out);
     this.#sockets.close(out);
+  }
+
+  #moveServer(now: number, servers: readonly Address[], out: Out): void {
+    const moved = this.#sockets.moveServer(servers);
+    if (moved.length > 0) this.#uplink.close(out);
+    for (const link of moved) this.#registrations.get(link.port)?.restart(now, out);
   }
 
   #interfacesChanged(now: number, interfaces: Sockets["own"]["interfaces"], out: Out): void {
     this.#sockets.own.interfaces = interfaces;
+    this.#uplink.networkChanged(now);
     for (const link of this.#sockets.links) if (link.mapped) link.check(now, out);
     for (const { session } of this.#guests.all()) session.beginRound(now, out);
   }

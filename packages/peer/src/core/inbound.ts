@@ -5,6 +5,7 @@ import type { Out } from "./context.ts";
 import type { Route } from "./route.ts";
 import type { ServerLink } from "./server-link.ts";
 import type { SessionTable } from "./session-table.ts";
+import type { Uplink } from "./uplink.ts";
 
 export interface InboundHandlers {
   /** A well-formed STUN message from the server's address. */
@@ -26,15 +27,34 @@ export class Inbound {
   readonly faults: Map<InboundFault, number> = new Map();
   readonly #message: StunMessage;
   readonly #table: SessionTable;
+  readonly #uplink: Uplink;
   readonly #handlers: InboundHandlers;
 
-  constructor(message: StunMessage, table: SessionTable, handlers: InboundHandlers) {
+  constructor(message: StunMessage, table: SessionTable, uplink: Uplink, handlers: InboundHandlers) {
     this.#message = message;
     this.#table = table;
+    this.#uplink = uplink;
     this.#handlers = handlers;
   }
 
+  /** A datagram, or a piece of the TLS connection; `link`: the port's. */
   receive(now: number, port: PortId, link: ServerLink | undefined, from: Address, bytes: Uint8Array, out: Out): void {
+    if (port === this.#uplink.port) return this.#receivePiece(now, bytes, out);
+    this.#uplink.heard(now, link, from, bytes, out);
+    this.#sort(now, port, link, from, bytes, out);
+  }
+
+  /** What came over TLS counts as received by the socket that it stands in for. */
+  #receivePiece(now: number, piece: Uint8Array, out: Out): void {
+    const uplink = this.#uplink;
+    uplink.push(piece);
+    for (let message = uplink.next(now, out); message; message = uplink.next(now, out)) {
+      const { carried } = uplink;
+      if (carried) this.#sort(now, carried.port, carried, carried.server, message, out);
+    }
+  }
+
+  #sort(now: number, port: PortId, link: ServerLink | undefined, from: Address, bytes: Uint8Array, out: Out): void {
     switch (datagramKind(bytes)) {
       case "stun":
         this.#receiveStun(now, link, from, bytes, out);

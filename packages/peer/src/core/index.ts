@@ -5,3 +5,4 @@ export * from "./host.ts";
 export * from "./noise.ts";
 export type { HostInvite } from "./opening.ts";
 export * from "./replay-window.ts";
+export type { TlsOptions } from "./tls-stream.ts";

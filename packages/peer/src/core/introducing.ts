@@ -80,7 +80,7 @@ export class Introducing implements ConnectingOwner, Sleeper {
   /** Starts anew, whatever was under way. */
   connect(now: number, out: Out): void {
     this.stop();
-    this.#opening = undefined;
+    if (this.#established) this.#opening = undefined;
     const patience = this.#established ? [Infinity] : [];
     const { links } = this.#sockets;
     this.#connecting = new Connecting(this.#context, this, this.#options.ticket, links, now, ...patience);
@@ -91,6 +91,11 @@ export class Introducing implements ConnectingOwner, Sleeper {
   reconnect(now: number, out: Out): void {
     const waiting = this.#connecting?.waiting || this.#retry.dueAt !== Infinity;
     if (this.#established && !waiting) this.connect(now, out);
+  }
+
+  /** The server is reached another way: what it heard before came from another address. */
+  wayChanged(now: number, out: Out): void {
+    if (this.#connecting !== undefined || this.#established) this.connect(now, out);
   }
 
   /** A socket's address is another one. What is under way from the old address is dropped as a replay by the server. */

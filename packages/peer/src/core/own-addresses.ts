@@ -12,7 +12,7 @@ export class OwnAddresses {
     const reflexive: Candidate[] = [];
     const host: Candidate[] = [];
     for (const link of links) {
-      if (link.mapped) reflexive.push({ kind: "server-reflexive", address: link.mapped });
+      if (link.mapped && !link.blocked) reflexive.push({ kind: "server-reflexive", address: link.mapped });
       const { local } = link;
       if (!local) continue;
       for (const { address } of this.interfaces) {

@@ -1,5 +1,5 @@
 /** A host makes itself reachable through one server address, and keeps it so (docs/protocol.md section 4). */
-import { type Address, type Deadline, hkdfSha256, randomBytes } from "@fractal-punch/machine";
+import { type Deadline, hkdfSha256, randomBytes } from "@fractal-punch/machine";
 import {
   Attribute,
   asciiBytes,
@@ -12,6 +12,7 @@ import {
   errorCodeOf,
   integrityMatches,
   MessageClass,
+  type Registered,
   type Signature,
   type StunMessage,
   type Ticket,
@@ -54,7 +55,7 @@ export class HostIdentity {
 
 export interface RegistrationOwner {
   /** `begins`: for the first time, after a loss, or from another address; else it was refreshed. */
-  registered(now: number, mapped: Address, begins: boolean, out: Out): void;
+  registered(now: number, registered: Registered, begins: boolean, out: Out): void;
   /** The server does not answer; it is asked again every few seconds. */
   unreachable(now: number, out: Out): void;
   /** Refused or ended for good. */
@@ -188,7 +189,7 @@ export class Registration implements Sleeper {
     const begins = this.#proofs > 0;
     this.registered = true;
     this.#proofs = 0;
-    this.#owner.registered(now, registered.mapped, begins, out);
+    this.#owner.registered(now, registered, begins, out);
     this.link.learn(now, registered.mapped, registered.epoch, out);
   }
 

@@ -39,6 +39,8 @@ export class ServerLink implements Sleeper {
   local: Address | undefined;
   /** As the server sees the socket. */
   mapped: Address | undefined;
+  /** No UDP gets through to the server: `mapped` is the address of a TLS connection. */
+  blocked = false;
   rttMs: number | undefined;
   #server: Address;
   #secondMapped: Address | undefined;
@@ -139,6 +141,7 @@ export class ServerLink implements Sleeper {
   /** How the NAT maps this socket. `interfaces`: this machine's own addresses. */
   mapping(interfaces: readonly InterfaceAddress[]): NatMapping {
     const { mapped } = this;
+    if (this.blocked) return "blocked";
     if (!mapped) return "unknown";
     const own = interfaces.some(({ address }) => sameIp(address, mapped));
     if (own && mapped.port === this.local?.port) return "none";

@@ -2,7 +2,7 @@
  * The encrypted association of one client and one host, the same machine at both ends. It outlives its paths: it seals
  * and opens, answers what the other end asks, and says why it is direct or relayed.
  */
-import type { Address, Deadline } from "@fractal-punch/machine";
+import type { Deadline } from "@fractal-punch/machine";
 import {
   type Candidate,
   type CloseReason,
@@ -16,7 +16,7 @@ import {
   type VerdictReason,
 } from "@fractal-punch/wire";
 import type { Out, PeerContext, Sleeper } from "./context.ts";
-import type { PathStatus, SessionStatus } from "./events.ts";
+import type { PathEnds, PathStatus, SessionStatus } from "./events.ts";
 import { FreshRound, type FreshRoundUser } from "./fresh-round.ts";
 import { KeyRing } from "./key-ring.ts";
 import type { KeyPair } from "./noise.ts";
@@ -33,8 +33,8 @@ export interface SessionOwner {
   readonly ownKeys: KeyPair;
   ownCandidates(): readonly Candidate[];
   ownProfile(): NatProfile;
-  /** The local address of a port, for people. */
-  localAddress(route: Route): Address | undefined;
+  /** For people. */
+  endsOf(route: Route): PathEnds;
   /** The other end's candidates are known, or may now all be probed. */
   probeNamed(now: number, session: Session, out: Out): void;
   /** There is no relayed path that works, or the keys are too old. */
@@ -82,6 +82,7 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
   /** Kept as it is compared: a sum of fractions of ms less its summand need not be the other one. */
   #forgetAtMs: number;
   #lastPath: Path | undefined;
+  #lastTransport: PathEnds["transport"] | undefined;
   /** Datagrams from before the first path: the keys may come directly, before the server's word on channel and address. */
   readonly #held: Uint8Array[] = [];
   readonly #context: PeerContext;
@@ -220,10 +221,11 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
     if (this.closed) return;
     this.keeper.choose();
     const { current } = this.keeper.paths;
-    if (this.established && current && this.#lastPath !== current) {
+    const path = this.established ? this.#pathStatus : undefined;
+    if (path && (this.#lastPath !== current || this.#lastTransport !== path.transport)) {
       this.#lastPath = current;
-      const path = this.#pathStatus;
-      if (path) out.emit({ type: "path", session: this.id, path });
+      this.#lastTransport = path.transport;
+      out.emit({ type: "path", session: this.id, path });
       for (const packet of this.#held.splice(0))
         this.keeper.send(packet, this.keeper.paths.forDatagram(now, true), out);
     }
@@ -270,7 +272,7 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
     const path = this.keeper.paths.current;
     if (!path) return undefined;
     const { route, rttMs } = path;
-    return { kind: route.kind, local: this.#owner.localAddress(route), remote: route.remote, rttMs };
+    return { kind: route.kind, ...this.#owner.endsOf(route), rttMs };
   }
 
   #judge(now: number, out: Out): void {

@@ -60,8 +60,8 @@ export class Sockets {
     return this.own.profile(this.links);
   }
 
-  /** This end's address on that route, for people. */
-  localAddress(route: Route, link: ServerLink | undefined = this.link(route.port)): Address | undefined {
+  /** This end's address on that route, for people; `link`: the route's. */
+  localAddress(route: Route, link: ServerLink | undefined): Address | undefined {
     const local = link?.local;
     if (!local || addressScope(local) !== "unspecified") return local;
     if (addressScope(route.remote) === "loopback") return withPort(route.remote, local.port);

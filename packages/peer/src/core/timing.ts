@@ -11,6 +11,19 @@ export const silentConnectMs = 2500;
 /** A server or a host that has not answered a client by then is not there. */
 export const connectPatienceMs = 10_000;
 
+/** Of UDP, after which TLS is tried beside it; where there are two sockets, both are silent for a little longer. */
+export const tlsAfterMs = 700;
+export const tlsConfirmMs = 300;
+/** Of a TLS connection, after which it is given up; and how long after one the next is dialled. */
+export const tlsSilentMs = 3000;
+export const tlsRedialMs = 2000;
+/** What is still on its way over TLS when UDP has taken over. */
+export const tlsLingerMs = 5000;
+/** UDP is asked like this while TLS is in use, less and less often until it has worked for so long. */
+export const firstUdpProbeMs = 1000;
+export const longestUdpProbeMs = 10_000;
+export const udpSteadyMs = 60_000;
+
 export const keepaliveMs = 20_000;
 export const registerRefreshMs = 60_000;
 

@@ -18,6 +18,10 @@ export interface Reporter {
 export function verdictReason(session: Session, own: NatProfile, now: number): VerdictReason {
   const { paths, firstDirectAtMs } = session.keeper;
   if (paths.direct) return paths.lossy ? "direct-lossy" : "direct";
+  const blockedHere = isBlocked(own);
+  const blockedThere = isBlocked(session.remoteProfile);
+  if (blockedHere) return blockedThere ? "both-udp-blocked" : "udp-blocked-here";
+  if (blockedThere) return "udp-blocked-there";
   if (now - session.startedAtMs < roundMs) return "trying";
   if (firstDirectAtMs !== undefined) return "direct-lost";
   const families = new Set(
@@ -68,6 +72,10 @@ function verdictBytes(session: Session, own: NatProfile): Uint8Array {
     ...directAfter,
     ...rtt,
   });
+}
+
+function isBlocked({ v4, v6 }: NatProfile): boolean {
+  return v4 === "blocked" || v6 === "blocked";
 }
 
 /** Symmetric towards every family that direct paths were tried in. */

@@ -9,6 +9,7 @@ import {
   type InviteServer,
   inviteText,
   type Ticket,
+  type TlsEntrance,
   ticketPassword,
   ticketScope,
 } from "@fractal-punch/wire";
@@ -32,6 +33,7 @@ export interface NewInvite {
 /** What an invite says besides the entry itself. */
 export interface InviteReach {
   readonly servers: readonly InviteServer[];
+  readonly tls?: TlsEntrance;
   /** The host's public key. */
   readonly hostKey: Uint8Array;
   /** The host's own ticket, from which the client's is minted. */
@@ -167,7 +169,7 @@ export function isLive(entry: InviteEntry): boolean {
  * The invite's text. Its ticket is minted from the host's and ends with the earlier of invite and host's ticket, so the
  * text is the same as long as servers, key, ticket and entry are. Throws TICKET_INVALID when the ticket is not a host's.
  */
-export function inviteTextFor(entry: InviteEntry, { servers, hostKey, ticket }: InviteReach): string {
+export function inviteTextFor(entry: InviteEntry, { servers, tls, hostKey, ticket }: InviteReach): string {
   const scope = ticketScope(ticket.username);
   if (scope?.kind !== "host") throw new PunchError("TICKET_INVALID");
   const expirySeconds = Math.min(scope.expirySeconds, Math.floor((entry.expiresAtMs ?? Infinity) / 1000));
@@ -175,6 +177,7 @@ export function inviteTextFor(entry: InviteEntry, { servers, hostKey, ticket }: 
   const password = ticketPassword(nodePrimitives, ticket.password, username);
   return inviteText({
     servers: servers.map(sorted),
+    ...(tls && { tls }),
     hostKey,
     id: entry.id,
     secret: entry.secret,

@@ -29,7 +29,7 @@ export function ownerWithoutSockets(ownKeys: KeyPair): SessionOwner {
     ownKeys,
     ownCandidates: () => [],
     ownProfile: () => unknownProfile,
-    localAddress: () => undefined,
+    endsOf: ({ remote }) => ({ transport: "udp", local: undefined, remote }),
     probeNamed: () => undefined,
     relayLost: () => undefined,
     openFreshSocket: () => undefined,

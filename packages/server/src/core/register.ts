@@ -21,6 +21,7 @@ import { answer, type Question, reasonOf } from "./question.ts";
 import { type Leg, Registration } from "./registrations.ts";
 import type { ServerState } from "./state.ts";
 import type { HostTicket } from "./tickets.ts";
+import type { Tuple } from "./tuples.ts";
 import { isTurnClient } from "./turn/turn-state.ts";
 
 const registrationInfo = asciiBytes("fractal-punch registration");
@@ -213,6 +214,19 @@ export function wakeRegistration(
   lapse(state, now, registration, lapsing, "lapsed", out);
 }
 
+/** Hosts that were registered by a stream are not reachable without it; their channels wait for them. */
+export function hostStreamEnded(state: ServerState, now: number, tuple: Tuple, out: Outbox<ServerEvent>): void {
+  for (const registration of tuple.hosts ?? [])
+    lapse(
+      state,
+      now,
+      registration,
+      registration.liveLegs.filter((leg) => leg.tuple === tuple),
+      "lapsed",
+      out,
+    );
+}
+
 function lapse(
   state: ServerState,
   now: number,
@@ -223,7 +237,7 @@ function lapse(
 ): void {
   const isOver = lapsing.length === registration.liveLegs.length;
   if (isOver) emitEnd(registration, cause, out);
-  for (const leg of lapsing) state.registrations.lapse(leg);
+  for (const leg of lapsing) state.registrations.lapse(registration, leg);
   if (!isOver) state.deadlines.set(registration.deadline, dueAt(state, registration));
   else if (!state.registrations.hasChannels(registration)) forget(state, registration);
   else state.deadlines.set(registration.deadline, now + state.limits.channelLifeMs);

@@ -143,7 +143,7 @@ export class Registrations {
     this.#count(registration.ticket.username, -1);
     for (const leg of registration.legs) {
       this.#channels.endAll(registration, leg.tuple);
-      this.lapse(leg);
+      this.lapse(registration, leg);
     }
   }
 
@@ -159,6 +159,7 @@ export class Registrations {
     const { family } = tuple.address;
     const leg = registration.leg(family);
     if (leg?.live !== true || leg.tuple !== tuple) tuple.trust++;
+    if (tuple.isStream) (tuple.hosts ??= new Set()).add(registration);
     if (leg?.tuple === tuple) {
       // In place: a new object for each refresh would be old when it is dropped, and wait long for the collector.
       leg.sequence = sequence;
@@ -171,13 +172,14 @@ export class Registrations {
     else registration.leg6 = placed;
     if (leg === undefined) return;
     this.#channels.move(registration, leg.tuple, tuple);
-    this.lapse(leg);
+    this.lapse(registration, leg);
   }
 
   /** Nobody is introduced there any more; channels stay. */
-  lapse(leg: Leg): void {
+  lapse(registration: Registration, leg: Leg): void {
     if (!leg.live) return;
     leg.live = false;
+    leg.tuple.hosts?.delete(registration);
     leg.tuple.trust--;
     this.#tuples.release(leg.tuple);
   }

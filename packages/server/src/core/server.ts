@@ -20,7 +20,7 @@ import type { ServerEvent } from "./events.ts";
 import { hintNoChannel } from "./no-channel.ts";
 import type { Drop } from "./outcome.ts";
 import type { Question } from "./question.ts";
-import { endRegistration, wakeRegistration } from "./register.ts";
+import { endRegistration, hostStreamEnded, wakeRegistration } from "./register.ts";
 import { createState, type ServerOptions, type ServerState } from "./state.ts";
 import type { Timed } from "./timed.ts";
 import type { Tuple } from "./tuples.ts";
@@ -188,6 +188,7 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
     classic?.streamEnded(port, from);
     const tuple = tuples.find(port, from);
     if (tuple === undefined) return;
+    hostStreamEnded(this.#state, now, tuple, out);
     channels.streamEnded(tuple);
     if (turn === undefined) return;
     const opening = turn.openings.on(tuple);

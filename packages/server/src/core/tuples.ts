@@ -2,6 +2,7 @@
 import { type Address, type AddressKey, addressKey, type PortId, type SendOptions } from "@fractal-punch/machine";
 import type { Channel } from "./channels.ts";
 import type { Ports } from "./ports.ts";
+import type { Registration } from "./registrations.ts";
 import type { Allocation } from "./turn/allocation.ts";
 
 export class Tuple {
@@ -13,6 +14,8 @@ export class Tuple {
   readonly options: SendOptions | undefined;
   /** By number; made with the first channel, since most hosts are idle. */
   channels: Map<number, Channel> | undefined;
+  /** Those that are registered by this stream, which end with it. */
+  hosts: Set<Registration> | undefined;
   /** TURN's. A 5-tuple has an allocation, or registrations and channels of sessions, and never both. */
   allocation: Allocation | undefined;
   /** How many registrations, allocations and proven channels are on it. With one, it passes before the prefix buckets. */

@@ -1,0 +1,279 @@
+/**
+ * A peer's way to its server: UDP, and TLS beside it once UDP stays silent, until UDP answers again. Nobody else in the
+ * peer needs to know: what is for the server is diverted, and what comes over TLS is taken for what its socket received.
+ * To the server a peer that changes its way is one whose NAT gave it another address.
+ */
+import { type Address, type Deadline, type PortId, sameAddress } from "@fractal-punch/machine";
+import { asciiText, encodeBinding, headerBytes } from "@fractal-punch/wire";
+import { newTransactionId, type Out, type PeerContext, type Sleeper } from "./context.ts";
+import { DivertedOutbox } from "./diverted-outbox.ts";
+import type { PathEnds } from "./events.ts";
+import type { Route } from "./route.ts";
+import type { ServerLink } from "./server-link.ts";
+import type { Sockets } from "./sockets.ts";
+import {
+  firstUdpProbeMs,
+  longestUdpProbeMs,
+  tlsAfterMs,
+  tlsConfirmMs,
+  tlsLingerMs,
+  tlsRedialMs,
+  tlsSilentMs,
+  udpSteadyMs,
+} from "./timing.ts";
+import { type TlsOptions, TlsStream } from "./tls-stream.ts";
+
+export interface UplinkOwner {
+  /** What `link` sends goes another way from now on: the server has to hear from there. */
+  wayChanged(now: number, link: ServerLink, out: Out): void;
+}
+
+/** How many requests are remembered whose answers would show that UDP gets through. */
+const maxIds = 16;
+
+export class Uplink implements Sleeper {
+  /** Changes when the server tells a host. */
+  tls: TlsOptions | undefined;
+  readonly #context: PeerContext;
+  readonly #owner: UplinkOwner;
+  readonly #sockets: Sockets;
+  readonly #stream: TlsStream;
+  readonly #deadline: Deadline<Sleeper>;
+  #outbox: DivertedOutbox | undefined;
+  #now = 0;
+  /** The socket whose way to the server is, or was last, over TLS. */
+  #carried: ServerLink | undefined;
+  /** Whether requests go over TLS, and whether relayed datagrams do: those follow when the server knows the new way. */
+  #requestsByTls = false;
+  #relayedByTls = false;
+  /** Transaction ids of what went out by UDP, oldest first. */
+  #ids: string[] = [];
+  /** Since when nothing of that is answered; `Infinity` when nothing waits. */
+  #askedAtMs = Infinity;
+  /** The sockets that have asked since. */
+  readonly #askedOn = new Set<PortId>();
+  #tlsAskedAtMs = Infinity;
+  #redialAtMs = 0;
+  #probeAtMs = Infinity;
+  #probeGapMs = firstUdpProbeMs;
+  #udpSinceMs = 0;
+  #closeAtMs = Infinity;
+  #dials = 0;
+
+  constructor(context: PeerContext, owner: UplinkOwner, sockets: Sockets, tls: TlsOptions | undefined, port: PortId) {
+    this.#context = context;
+    this.#owner = owner;
+    this.#sockets = sockets;
+    this.tls = tls;
+    this.#stream = new TlsStream(port);
+    this.#deadline = context.deadlines.create(this, "uplink");
+  }
+
+  /** The port of the TLS connection. */
+  get port(): PortId {
+    return this.#stream.port;
+  }
+
+  /** The socket in whose name messages come over TLS. */
+  get carried(): ServerLink | undefined {
+    return this.#stream.state === "open" ? this.#carried : undefined;
+  }
+
+  /** The ends of a route, for people: those of the TLS connection, when what is relayed goes over it. */
+  endsOf(route: Route, link: ServerLink | undefined): PathEnds {
+    const { local, remote } = this.#stream;
+    const isByTls = route.kind === "relayed" && this.#relayedByTls && link === this.carried;
+    if (isByTls && remote) return { transport: "tls", local, remote };
+    return { transport: "udp", local: this.#sockets.localAddress(route, link), remote: route.remote };
+  }
+
+  /** `out`, but for what goes to the server. Every output of the machine leaves through here. */
+  through(now: number, out: Out): Out {
+    if (this.tls === undefined) return out;
+    this.#now = now;
+    this.#outbox ??= new DivertedOutbox(out, (port, to, bytes) => this.#divert(port, to, bytes));
+    return this.#outbox.to(out);
+  }
+
+  /** Something came by UDP: when it answers a request, UDP gets through. */
+  heard(now: number, link: ServerLink | undefined, from: Address, bytes: Uint8Array, out: Out): void {
+    if (this.#ids.length === 0 || link === undefined || !isResponse(bytes) || !sameAddress(from, link.server)) return;
+    if (!this.#ids.includes(idOf(bytes))) return;
+    this.#forgetAsked();
+    if (this.#requestsByTls) this.#toUdp(now, out);
+  }
+
+  /** Takes a piece of the TLS connection; then ask `next` until it gives no more. */
+  push(piece: Uint8Array): void {
+    if (this.#stream.state !== "open") return;
+    this.#tlsAskedAtMs = Infinity;
+    this.#stream.push(piece);
+  }
+
+  next(now: number, out: Out): Uint8Array | undefined {
+    if (this.#stream.state !== "open") return undefined;
+    const message = this.#stream.next(out);
+    if (message === undefined && this.carried === undefined) this.#streamGone(now, out);
+    return message;
+  }
+
+  opened(now: number, local: Address, out: Out): void {
+    this.#stream.opened(local);
+    const { carried } = this;
+    if (this.#askedAtMs === Infinity || carried === undefined) return this.#close(out);
+    this.#requestsByTls = true;
+    this.#relayedByTls = true;
+    if (now - this.#udpSinceMs >= udpSteadyMs) this.#probeGapMs = firstUdpProbeMs;
+    for (const link of this.#sockets.links) link.blocked = true;
+    this.#probeAtMs = now + this.#probeGapMs;
+    this.#owner.wayChanged(now, carried, out);
+    this.#arm();
+  }
+
+  /** It could not be opened, or has ended. */
+  ended(now: number, out: Out): void {
+    this.#stream.close(out);
+    this.#streamGone(now, out);
+  }
+
+  /** The server has heard from the way that requests take now. */
+  settled(now: number): void {
+    if (this.#requestsByTls || !this.#relayedByTls) return;
+    this.#relayedByTls = false;
+    for (const link of this.#sockets.links) link.blocked = false;
+    this.#closeAtMs = now + tlsLingerMs;
+    this.#arm();
+  }
+
+  /** This machine's network is another one, which may let UDP pass. */
+  networkChanged(now: number): void {
+    this.#probeGapMs = firstUdpProbeMs;
+    if (this.#requestsByTls) this.#probeAtMs = now;
+    this.#arm();
+  }
+
+  /** The server is elsewhere now, or the machine stops. */
+  close(out: Out): void {
+    this.#forgetAsked();
+    for (const link of this.#sockets.links) link.blocked = false;
+    this.#close(out);
+  }
+
+  wake(now: number, _reason: string, out: Out): void {
+    if (now >= this.#closeAtMs) this.#close(out);
+    if (now >= this.#tlsAskedAtMs + tlsSilentMs) this.ended(now, out);
+    if (now >= this.#dialAtMs) this.#dial(now, out);
+    if (now >= this.#probeAtMs) this.#probe(now, out);
+    this.#arm();
+  }
+
+  get #dialAtMs(): number {
+    return this.#stream.state === "closed" ? Math.max(this.#askedAtMs + tlsAfterMs, this.#redialAtMs) : Infinity;
+  }
+
+  #divert(port: PortId, to: Address, bytes: Uint8Array): boolean {
+    const isRelayed = isChannelData(bytes);
+    const isAsked = !isRelayed && isRequest(bytes);
+    if (!isRelayed && !isStun(bytes)) return false;
+    const link = this.#sockets.link(port);
+    if (link === undefined || !sameAddress(to, link.server)) return false;
+    const byTls = (isRelayed ? this.#relayedByTls : this.#requestsByTls) && link === this.#carried;
+    if (isAsked && byTls) this.#tlsAskedAtMs = Math.min(this.#tlsAskedAtMs, this.#now);
+    else if (isAsked) this.#asked(link, bytes);
+    this.#arm();
+    if (byTls && this.#outbox) this.#stream.send(bytes, this.#outbox.inner);
+    return byTls;
+  }
+
+  /** By UDP. */
+  #asked(link: ServerLink, bytes: Uint8Array): void {
+    this.#ids = [...this.#ids, idOf(bytes)].slice(-maxIds);
+    this.#askedAtMs = Math.min(this.#askedAtMs, this.#now);
+    this.#askedOn.add(link.port);
+  }
+
+  #forgetAsked(): void {
+    this.#ids = [];
+    this.#askedAtMs = Infinity;
+    this.#askedOn.clear();
+  }
+
+  /** One family's silence is not UDP's: the other's socket asks, too, before there is TLS. */
+  #dial(now: number, out: Out): void {
+    const links = this.#sockets.links.filter(({ local }) => local !== undefined);
+    const unasked = links.filter(({ port }) => !this.#askedOn.has(port));
+    if (unasked.length > 0) {
+      this.#askedAtMs = now + tlsConfirmMs - tlsAfterMs;
+      for (const link of unasked) this.#ask(link, out);
+      return;
+    }
+    const link = links[this.#dials++ % links.length];
+    if (link === undefined || this.tls === undefined) return;
+    this.#carried = link;
+    this.#stream.dial(link.server, this.tls, out);
+  }
+
+  #toUdp(now: number, out: Out): void {
+    this.#requestsByTls = false;
+    this.#tlsAskedAtMs = Infinity;
+    this.#probeAtMs = Infinity;
+    this.#udpSinceMs = now;
+    if (this.#carried) this.#owner.wayChanged(now, this.#carried, out);
+    this.#arm();
+  }
+
+  #streamGone(now: number, out: Out): void {
+    this.#redialAtMs = now + tlsRedialMs;
+    this.#close(out);
+  }
+
+  #close(out: Out): void {
+    this.#stream.close(out);
+    this.#requestsByTls = false;
+    this.#relayedByTls = false;
+    this.#tlsAskedAtMs = Infinity;
+    this.#probeAtMs = Infinity;
+    this.#closeAtMs = Infinity;
+    this.#arm();
+  }
+
+  /** Asks by UDP, beside the requests that go over TLS. */
+  #probe(now: number, out: Out): void {
+    this.#probeGapMs = Math.min(2 * this.#probeGapMs, longestUdpProbeMs);
+    this.#probeAtMs = now + this.#probeGapMs;
+    for (const link of this.#sockets.links) this.#ask(link, out);
+  }
+
+  #ask(link: ServerLink, out: Out): void {
+    const bytes = encodeBinding(this.#context.builder, newTransactionId(this.#context), false);
+    this.#asked(link, bytes);
+    (this.#outbox?.inner ?? out).send(link.port, link.server, bytes);
+  }
+
+  #arm(): void {
+    const dueAt = Math.min(this.#dialAtMs, this.#tlsAskedAtMs + tlsSilentMs, this.#probeAtMs, this.#closeAtMs);
+    this.#context.deadlines.set(this.#deadline, dueAt);
+  }
+}
+
+function isChannelData(bytes: Uint8Array): boolean {
+  return (bytes[0] ?? 0) >> 6 === 1;
+}
+
+function isStun(bytes: Uint8Array): boolean {
+  return (bytes[0] ?? 0) >> 2 === 0 && bytes.length >= headerBytes;
+}
+
+function isRequest(bytes: Uint8Array): boolean {
+  return isStun(bytes) && ((bytes[0] ?? 0) & 1) === 0 && ((bytes[1] ?? 0) & 0x10) === 0;
+}
+
+/** A success or an error (RFC 8489 section 5). */
+function isResponse(bytes: Uint8Array): boolean {
+  return isStun(bytes) && ((bytes[0] ?? 0) & 1) === 1;
+}
+
+/** The transaction id, a character a byte. */
+function idOf(bytes: Uint8Array): string {
+  return asciiText(bytes.subarray(8, headerBytes));
+}
