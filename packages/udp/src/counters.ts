@@ -8,9 +8,16 @@ export interface Counters {
   readonly drops: ReadonlyMap<string, number>;
 }
 
-/** The driver's own reasons to drop: the first concerns datagrams and connections that come, the others what is sent. */
+/** The driver's own reasons to drop. */
 export type DropWord =
+  /** Of datagrams and connections that come. */
   | "source-unusable"
+  /** Of TLS connections before they are open: too many new ones from a network or in all, or under way; or a fault of theirs. */
+  | "handshake-rate"
+  | "handshake-made-room"
+  | "handshake-late"
+  | "handshake-failed"
+  /** Of what is sent. */
   | "port-not-open"
   | "destination-port-0"
   | "destination-other-family"

@@ -16,6 +16,7 @@ import { IpTexts } from "./ip-texts.ts";
 import type { Port, PortContext, PortNews } from "./port.ts";
 import { monotonicNow } from "./primitives.ts";
 import { StreamPort } from "./stream-port.ts";
+import { TlsAcceptor, type TlsIdentity } from "./tls-acceptor.ts";
 import { WakeTimer } from "./wake-timer.ts";
 import { WallClock } from "./wall-clock.ts";
 
@@ -28,6 +29,8 @@ const clockCheckMs = 1_000;
 export interface DriverOptions<Event> {
   /** Called after the machine's call that emitted the event has returned, in the order of the events. */
   readonly onEvent: (event: Event) => void;
+  /** With it the machine may open ports of TLS that listen; without it they fail with EPROTONOSUPPORT. */
+  readonly tls?: TlsIdentity;
 }
 
 /**
@@ -42,16 +45,11 @@ export class Driver<Command, Event> {
   readonly #onEvent: (event: Event) => void;
   readonly #out: Outbox<Event>;
   readonly #counters = new DriverCounters();
-  readonly #context: PortContext = {
-    counters: this.#counters,
-    ipTexts: new IpTexts(),
-    receive: (port, from, bytes) => this.#receive(port, from, bytes),
-    tell: (news) => this.#tell(news),
-  };
+  readonly #context: PortContext;
   readonly #ports = new Map<PortId, Port>();
   readonly #wallClock = new WallClock();
   readonly #wakeTimer = new WakeTimer(() => this.#wake());
-  readonly #clockTimer = setInterval(() => this.#tick(), clockCheckMs).unref();
+  readonly #clockTimer: NodeJS.Timeout;
   /** What waits for the machine's call to return. */
   readonly #events: { readonly event: Event }[] = [];
   readonly #commands: { readonly command: Command }[] = [];
@@ -60,10 +58,19 @@ export class Driver<Command, Event> {
   #datagram: Uint8Array | undefined;
   #closing: Promise<void> | undefined;
 
+  /** Throws what node:tls does when `options.tls` is no key with its certificate. */
   constructor(machine: Machine<Command, Event>, options: DriverOptions<Event>) {
     this.#machine = machine;
     this.#onEvent = options.onEvent;
     this.#out = this.#outbox();
+    this.#context = {
+      counters: this.#counters,
+      ipTexts: new IpTexts(),
+      tlsAcceptor: options.tls && new TlsAcceptor(options.tls, this.#counters),
+      receive: (port, from, bytes) => this.#receive(port, from, bytes),
+      tell: (news) => this.#tell(news),
+    };
+    this.#clockTimer = setInterval(() => this.#tick(), clockCheckMs).unref();
     queueMicrotask(() => this.#tick());
   }
 
@@ -75,6 +82,11 @@ export class Driver<Command, Event> {
   command(command: Command): void {
     this.#commands.push({ command });
     if (!this.#running) this.#tick();
+  }
+
+  /** For TLS connections from now on, in a driver that was made with `tls`. Throws as the constructor does. */
+  replaceTls(identity: TlsIdentity): void {
+    this.#context.tlsAcceptor?.replace(identity);
   }
 
   /** Ends it: no input, no event and no timer from the call on. Resolves when all sockets are closed. */
@@ -199,8 +211,10 @@ export class Driver<Command, Event> {
 }
 
 function openPort(port: PortId, request: PortRequest, context: PortContext): Port | undefined {
-  if (request.transport === undefined || request.transport === "udp") return openDatagramPort(port, request, context);
-  return request.remote === undefined
-    ? new StreamPort(port, request, context)
-    : new DialledPort(port, request, request.remote, context);
+  const { transport = "udp", remote } = request;
+  if (transport === "udp") return openDatagramPort(port, request, context);
+  if (remote !== undefined) return new DialledPort(port, request, remote, context);
+  if (transport === "tcp" || context.tlsAcceptor !== undefined) return new StreamPort(port, request, context);
+  context.tell({ type: "port-failed", port, code: "EPROTONOSUPPORT" });
+  return undefined;
 }

@@ -1,6 +1,7 @@
 import type { Address, DriverCommand, PortId } from "@fractal-punch/machine";
 import type { DriverCounters } from "./counters.ts";
 import type { IpTexts } from "./ip-texts.ts";
+import type { TlsAcceptor } from "./tls-acceptor.ts";
 
 export type PortNews = Extract<DriverCommand, { readonly port: PortId }>;
 
@@ -8,6 +9,8 @@ export type PortNews = Extract<DriverCommand, { readonly port: PortId }>;
 export interface PortContext {
   readonly counters: DriverCounters;
   readonly ipTexts: IpTexts;
+  /** Absent in a driver that has no certificate. */
+  readonly tlsAcceptor: TlsAcceptor | undefined;
   /** Gives the machine a datagram or a piece of a stream. Not to be called while the machine is in a call. */
   receive(port: PortId, from: Address, bytes: Uint8Array): void;
   /** Gives the machine the news, after the call that it may be in. */

@@ -9,14 +9,22 @@ import {
 } from "@fractal-punch/machine";
 import type { Port, PortContext } from "./port.ts";
 import { Stream, type StreamListener } from "./stream.ts";
+import type { TlsAcceptor } from "./tls-acceptor.ts";
 
 const wildcards = { 4: "0.0.0.0", 6: "::" } as const;
 
-/** One listening socket of node:net, and the streams that came to it. Tells when it is bound, or why it cannot be. */
+/**
+ * One listening socket of node:net, and the streams that came to it, of TCP or of TLS. Tells when it is bound, or why it
+ * cannot be.
+ */
 export class StreamPort implements Port, StreamListener {
   readonly #id: PortId;
   readonly #context: PortContext;
   readonly #server: Server;
+  /** Of a port of TLS. */
+  readonly #tlsAcceptor: TlsAcceptor | undefined;
+  /** Those whose handshake is not done. */
+  readonly #unready = new Set<Socket>();
   /** Those that the machine knows. */
   readonly #streams = new Map<AddressKey, Stream>();
   /** Those that it knows no more, and whose sockets are not closed yet. */
@@ -26,6 +34,7 @@ export class StreamPort implements Port, StreamListener {
   constructor(id: PortId, request: PortRequest, context: PortContext) {
     this.#id = id;
     this.#context = context;
+    this.#tlsAcceptor = request.transport === "tls" ? context.tlsAcceptor : undefined;
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
     this.#server.once("listening", () => this.#opened());
     this.#server.on("error", (error: NodeJS.ErrnoException) => {
@@ -56,6 +65,7 @@ export class StreamPort implements Port, StreamListener {
   close(): Promise<void> {
     this.#isOpen = false;
     for (const stream of [...this.#streams.values(), ...this.#leaving]) stream.destroy();
+    for (const tcp of this.#unready) tcp.destroy();
     this.#streams.clear();
     return new Promise((resolve) => {
       const closeServer = (): void => void this.#server.close(() => resolve());
@@ -92,13 +102,23 @@ export class StreamPort implements Port, StreamListener {
     if (this.#isOpen) this.#context.tell({ type: "port-failed", port: this.#id, code });
   }
 
-  #accept(socket: Socket): void {
-    const from = this.#address(socket.remoteAddress, socket.remotePort);
-    const local = this.#address(socket.localAddress, socket.localPort);
+  #accept(tcp: Socket): void {
+    const from = this.#address(tcp.remoteAddress, tcp.remotePort);
+    const local = this.#address(tcp.localAddress, tcp.localPort);
     if (from === undefined || local === undefined) {
-      socket.destroy();
+      tcp.destroy();
       return this.#context.counters.drop("source-unusable");
     }
+    if (this.#tlsAcceptor === undefined) return this.#open(tcp, tcp, from, local);
+    this.#unready.add(tcp);
+    tcp.once("close", () => this.#unready.delete(tcp));
+    this.#tlsAcceptor.accept(tcp, from, (tls) => {
+      this.#unready.delete(tcp);
+      this.#open(tls, tcp, from, local);
+    });
+  }
+
+  #open(socket: Socket, tcp: Socket, from: Address, local: Address): void {
     const older = this.#streams.get(addressKey(from));
     if (older !== undefined) {
       // The far end would not connect again while it had it.
@@ -107,7 +127,7 @@ export class StreamPort implements Port, StreamListener {
     }
     // What the machine was just told may have made it close this port.
     if (!this.#isOpen) return void socket.destroy();
-    this.#streams.set(addressKey(from), new Stream(socket, from, this, socket));
+    this.#streams.set(addressKey(from), new Stream(socket, from, this, tcp));
     this.#context.tell({ type: "stream-opened", port: this.#id, from, local });
   }
 

@@ -4,6 +4,9 @@ import type { Address } from "@fractal-punch/machine";
 /** Unsent bytes that wait in this process, behind a full buffer of the system's: more would only be late. */
 const maxUnsentBytes = 65_536;
 
+/** TLS says only in the next turn of the event loop what the system has taken. So much may be written in one. */
+const maxFreshBytes = 262_144;
+
 /** How long a far end may take to accept the rest of a closed stream. */
 const lingerMs = 5_000;
 
@@ -25,6 +28,8 @@ export class Stream {
   readonly #tcp: Socket;
   readonly #listener: StreamListener;
   #isOpen = true;
+  /** Written over TLS in this turn of the event loop: neither sent nor unsent, as far as is known. */
+  #freshBytes = 0;
   #deadline: NodeJS.Timeout | undefined;
 
   /** `tcp` is the same as `socket`, or what carries its TLS. */
@@ -50,11 +55,13 @@ export class Stream {
 
   /** Writes `head` and `rest` as one, or gives false when too much is unsent already. */
   send(head: Uint8Array, rest: Uint8Array | undefined): boolean {
-    if (this.#socket.writableLength >= maxUnsentBytes) return false;
+    if (this.#freshBytes >= maxFreshBytes) return false;
+    if (this.#socket.writableLength - this.#freshBytes >= maxUnsentBytes) return false;
     const bytes = Buffer.allocUnsafe(head.length + (rest?.length ?? 0));
     bytes.set(head);
     if (rest !== undefined) bytes.set(rest, head.length);
     this.#socket.write(bytes);
+    if (this.#socket !== this.#tcp) this.#countFresh(bytes.length);
     return true;
   }
 
@@ -68,9 +75,17 @@ export class Stream {
   /** Closes the socket at once; with a reset when something is unsent, lest the far end take a part for the whole. */
   destroy(): void {
     this.#isOpen = false;
+    // Of TLS it is known in the next turn what is unsent.
     if (this.#socket === this.#tcp) this.#cut();
-    // TLS learns only in the next turn of the event loop that the system has taken what was written.
     else setImmediate(() => this.#cut());
+  }
+
+  #countFresh(bytes: number): void {
+    if (this.#freshBytes === 0)
+      setImmediate(() => {
+        this.#freshBytes = 0;
+      });
+    this.#freshBytes += bytes;
   }
 
   #cut(): void {

@@ -4,21 +4,26 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
+import { connect as connectTls } from "node:tls";
 import { promisify } from "node:util";
 import { type Address, addressFromIpText, addressText, ipText, sameAddress, withPort } from "@fractal-punch/machine";
 import fc from "fast-check";
 import { address, hasIp6, loopback4, loopback6, type Started, start, text } from "./test-machine.ts";
 
-for (const [name, local] of [
-  ["IPv4", loopback4],
-  ["IPv6", loopback6],
+type StreamTransport = "tcp" | "tls";
+
+for (const [name, transport, local] of [
+  ["IPv4", "tcp", loopback4],
+  ["IPv6", "tcp", loopback6],
+  ["IPv4", "tls", loopback4],
+  ["IPv6", "tls", loopback6],
 ] as const) {
-  test(`a stream opens, brings bytes, takes answers and ends over ${name}`, {
+  test(`a stream of ${transport} opens, brings bytes, takes answers and ends over ${name}`, {
     skip: local.family === 6 && !hasIp6,
   }, async () => {
     const echo = start({ receive: (_now, port, from, bytes, _info, out) => out.send(port, from, bytes) });
-    const at = await listen(echo, local);
-    const client = await dial(at);
+    const at = await listen(echo, local, transport);
+    const client = await dial(at, transport);
     const from = localOf(client);
     assert.deepEqual(await echo.next("stream-opened"), { type: "stream-opened", port: 1, from, local: at });
     client.write("hello");
@@ -59,22 +64,25 @@ test("bytes and an end that come with the connection follow its opening in order
   await receiver.driver.close();
 });
 
-test("a long transfer comes whole and in order, in pieces that the machine may keep by slice", async () => {
-  const copies: Uint8Array[] = [];
-  const receiver = start({
-    receive: (_now, _port, _from, bytes) => {
-      assert.ok(bytes.length > 0);
-      copies.push(bytes.slice());
-      bytes.fill(0);
-    },
-  });
-  const client = await dial(await listen(receiver, loopback4));
-  const sent = pattern(3_000_000, 1);
-  client.end(sent);
-  await receiver.next("stream-ended");
-  assert.ok(Buffer.concat(copies).equals(sent));
-  await receiver.driver.close();
-});
+testBoth(
+  "a long transfer comes whole and in order, in pieces that the machine may keep by slice",
+  async (transport) => {
+    const copies: Uint8Array[] = [];
+    const receiver = start({
+      receive: (_now, _port, _from, bytes) => {
+        assert.ok(bytes.length > 0);
+        copies.push(bytes.slice());
+        bytes.fill(0);
+      },
+    });
+    const client = await dial(await listen(receiver, loopback4, transport), transport);
+    const sent = pattern(3_000_000, 1);
+    client.end(sent);
+    await receiver.next("stream-ended");
+    assert.ok(Buffer.concat(copies).equals(sent));
+    await receiver.driver.close();
+  },
+);
 
 test("a stream that the far end resets ends once", async () => {
   const receiver = start({});
@@ -89,27 +97,30 @@ test("a stream that the far end resets ends once", async () => {
   assert.deepEqual(streamInputs(receiver), ["stream-opened", "datagram", "stream-ended"]);
 });
 
-test("a far end that closes half still gets the answer to what it sent before", async () => {
+testBoth("a far end that closes half still gets the answer to what it sent before", async (transport) => {
   const server = start({
     receive: (_now, port, from, _bytes, _info, out) => out.send(port, from, pattern(500_000, 7)),
   });
-  const client = await dial(await listen(server, loopback4));
+  const client = await dial(await listen(server, loopback4, transport), transport);
   client.end("ask");
   assert.ok((await wholeOf(client)).equals(pattern(500_000, 7)));
   await server.next("stream-ended");
   await server.driver.close();
 });
 
-test("a stream that is closed inside receive delivers the answer and then its end, and tells nothing more", async (context) => {
-  holdDeadlines(context);
-  const server = start({ receive: answerAndClose });
-  const client = await dial(await listen(server, loopback4), true);
-  client.write("ask");
-  assert.equal(String(await wholeOf(client)), "answer");
-  await writeUntilRefused(client);
-  assert.deepEqual(streamInputs(server), ["stream-opened", "datagram"]);
-  await server.driver.close();
-});
+testBoth(
+  "a stream that is closed inside receive delivers the answer and then its end, and tells nothing more",
+  async (transport, context) => {
+    holdDeadlines(context);
+    const server = start({ receive: answerAndClose });
+    const client = await dial(await listen(server, loopback4, transport), transport, true);
+    client.write("ask");
+    assert.equal(String(await wholeOf(client)), "answer");
+    await writeUntilRefused(client);
+    assert.deepEqual(streamInputs(server), ["stream-opened", "datagram"]);
+    await server.driver.close();
+  },
+);
 
 test("bytes that were not read when their stream was closed do not take the answer from the far end", async () => {
   const server = start({
@@ -127,7 +138,7 @@ test("bytes that were not read when their stream was closed do not take the answ
   await server.driver.close();
 });
 
-test("a stream may be closed in the call that opens it, and closing it again does nothing", async () => {
+testBoth("a stream may be closed in the call that opens it, and closing it again does nothing", async (transport) => {
   const server = start({
     command: (_now, command, out) => {
       if (command.type !== "stream-opened") return;
@@ -138,7 +149,7 @@ test("a stream may be closed in the call that opens it, and closing it again doe
       out.send(command.port, command.from, text("nothing"));
     },
   });
-  const client = await dial(await listen(server, loopback4));
+  const client = await dial(await listen(server, loopback4, transport), transport);
   client.write("ask");
   assert.equal(String(await wholeOf(client)), "full");
   assert.deepEqual(streamInputs(server), ["stream-opened"]);
@@ -146,69 +157,76 @@ test("a stream may be closed in the call that opens it, and closing it again doe
   await server.driver.close();
 });
 
-test("what a far end does not take is dropped, and a closed stream waits 5 s for it at most", async (context) => {
-  const server = start({});
-  const client = await dial(await listen(server, loopback4));
-  client.pause();
-  const { from } = await server.next("stream-opened");
-  const { drops } = server.driver.counters;
-  server.act((out) => {
-    while (!drops.has("send-queue-full")) out.send(1, from, pattern(50_000, 1));
-  });
-  const deadlines = holdDeadlines(context);
-  server.act((out) => out.closeStream(1, from));
-  assert.equal(deadlines.length, 1);
-  deadlines[0]?.();
-  let received = 0;
-  client.on("data", (piece: Buffer) => {
-    received += piece.length;
-  });
-  client.on("error", () => {}).resume();
-  await once(client, "close");
-  assert.ok(received < 25_000 * server.driver.counters.sent, "the system has forgotten what it had not delivered");
-  assert.deepEqual(streamInputs(server), ["stream-opened"]);
-  await server.driver.close();
-});
+testBoth(
+  "what a far end does not take is dropped, and a closed stream waits 5 s for it at most",
+  async (transport, context) => {
+    const server = start({});
+    const client = await dial(await listen(server, loopback4, transport), transport);
+    client.pause();
+    const { from } = await server.next("stream-opened");
+    const { drops } = server.driver.counters;
+    while (!drops.has("send-queue-full")) {
+      server.act((out) => out.send(1, from, pattern(50_000, 1)));
+      await turn();
+    }
+    const deadlines = holdDeadlines(context);
+    server.act((out) => out.closeStream(1, from));
+    assert.equal(deadlines.length, 1);
+    deadlines[0]?.();
+    let received = 0;
+    client.on("data", (piece: Buffer) => {
+      received += piece.length;
+    });
+    client.on("error", () => {}).resume();
+    await once(client, "close");
+    assert.ok(received < 25_000 * server.driver.counters.sent, "the system has forgotten what it had not delivered");
+    assert.deepEqual(streamInputs(server), ["stream-opened"]);
+    await server.driver.close();
+  },
+);
 
-test("any writes arrive in order, each whole or not at all, out of one buffer that is overwritten", async () => {
-  const server = start({});
-  const at = await listen(server, loopback4);
-  const size = fc.oneof(...[100, 20_000, 300_000].map((max) => fc.integer({ min: 0, max })));
-  const sizes = fc.array(size, { maxLength: 200, size: "max" });
-  await fc.assert(
-    fc.asyncProperty(sizes, fc.nat(), async (lengths, seed) => {
-      const client = await dial(at);
-      client.pause();
-      const { from } = await server.next("stream-opened");
-      const sentBefore = server.driver.counters.sent;
-      const reused = Buffer.alloc(300_008);
-      server.act((out) => {
-        for (const [number, length] of lengths.entries()) {
-          reused.writeUInt32BE(number, 0);
-          reused.writeUInt32BE(length, 4);
-          reused.set(pattern(length, seed + number), 8);
-          out.send(1, from, reused.subarray(0, 8 + length));
-        }
-        out.closeStream(1, from);
-      });
-      const numbers = wholeWrites(await wholeOf(client), lengths, seed);
-      assert.equal(numbers.length, server.driver.counters.sent - sentBefore);
-      assert.deepEqual(
-        numbers,
-        [...new Set(numbers)].toSorted((a, b) => a - b),
-      );
-    }),
-    { numRuns: 30 },
-  );
-  assert.ok((server.driver.counters.drops.get("send-queue-full") ?? 0) > 0, "some were dropped");
-  await server.driver.close();
-});
+testBoth(
+  "any writes arrive in order, each whole or not at all, out of one buffer that is overwritten",
+  async (transport) => {
+    const server = start({});
+    const at = await listen(server, loopback4, transport);
+    const size = fc.oneof(...[100, 20_000, 300_000].map((max) => fc.integer({ min: 0, max })));
+    const sizes = fc.array(size, { maxLength: 200, size: "max" });
+    await fc.assert(
+      fc.asyncProperty(sizes, fc.nat(), async (lengths, seed) => {
+        const client = await dial(at, transport);
+        client.pause();
+        const { from } = await server.next("stream-opened");
+        const sentBefore = server.driver.counters.sent;
+        const reused = Buffer.alloc(300_008);
+        server.act((out) => {
+          for (const [number, length] of lengths.entries()) {
+            reused.writeUInt32BE(number, 0);
+            reused.writeUInt32BE(length, 4);
+            reused.set(pattern(length, seed + number), 8);
+            out.send(1, from, reused.subarray(0, 8 + length));
+          }
+          out.closeStream(1, from);
+        });
+        const numbers = wholeWrites(await wholeOf(client), lengths, seed);
+        assert.equal(numbers.length, server.driver.counters.sent - sentBefore);
+        assert.deepEqual(
+          numbers,
+          [...new Set(numbers)].toSorted((a, b) => a - b),
+        );
+      }),
+      { numRuns: 30 },
+    );
+    assert.ok((server.driver.counters.drops.get("send-queue-full") ?? 0) > 0, "some were dropped");
+    await server.driver.close();
+  },
+);
 
-test("forward sends a head and the rest of the piece in hand", async () => {
+testBoth("forward sends a head and the rest of the piece in hand", async (transport) => {
   const server = start({
     receive: (_now, port, from, _bytes, _info, out) => out.forward(port, from, text("head:"), 4, { ttl: 3 }),
   });
-  const client = await dial(await listen(server, loopback4));
+  const client = await dial(await listen(server, loopback4, transport), transport);
   client.write("cut kept");
   const [answer] = await once(client, "data");
   assert.equal(String(answer), "head:kept");
@@ -267,23 +285,26 @@ test("hundreds of streams at once are kept apart, and the machine is never enter
   await echo.driver.close();
 });
 
-test("closing a port ends its streams, tells nothing of them, and frees number and port at once", async () => {
-  const server = start({});
-  const at = await listen(server, loopback4);
-  const client = await dial(at);
-  await server.next("stream-opened");
-  server.act((out) => {
-    out.closePort(1);
-    out.openPort(1, { transport: "tcp", family: 4, local: at, port: at.port });
-  });
-  assert.equal(String(await wholeOf(client)), "");
-  assert.ok(sameAddress((await server.next("port-opened")).local, at));
-  const again = await dial(at);
-  await server.next("stream-opened");
-  assert.deepEqual(streamInputs(server), ["stream-opened", "stream-opened"]);
-  again.destroy();
-  await server.driver.close();
-});
+testBoth(
+  "closing a port ends its streams, tells nothing of them, and frees number and port at once",
+  async (transport) => {
+    const server = start({});
+    const at = await listen(server, loopback4, transport);
+    const client = await dial(at, transport);
+    await server.next("stream-opened");
+    server.act((out) => {
+      out.closePort(1);
+      out.openPort(1, { transport, family: 4, local: at, port: at.port });
+    });
+    assert.equal(String(await wholeOf(client)), "");
+    assert.ok(sameAddress((await server.next("port-opened")).local, at));
+    const again = await dial(at, transport);
+    await server.next("stream-opened");
+    assert.deepEqual(streamInputs(server), ["stream-opened", "stream-opened"]);
+    again.destroy();
+    await server.driver.close();
+  },
+);
 
 test("a port of TCP that is closed before it is open is never reported, and its number is free at once", async () => {
   const { driver, machine, act, next } = start({});
@@ -351,15 +372,22 @@ const answerAndClose: Receive = (_now, port, from, _bytes, _info, out) => {
   out.closeStream(port, from);
 };
 
-/** Opens port 1 for TCP, and gives its address. */
-async function listen({ act, next }: Started, local: Address): Promise<Address> {
-  act((out) => out.openPort(1, { transport: "tcp", family: local.family, local, port: 0 }));
+/** The same over TCP and over TLS. */
+function testBoth(name: string, run: (transport: StreamTransport, context: TestContext) => Promise<void>): void {
+  for (const transport of ["tcp", "tls"] as const)
+    test(`${name} (${transport.toUpperCase()})`, (context) => run(transport, context));
+}
+
+/** Opens port 1, and gives its address. */
+async function listen({ act, next }: Started, local: Address, transport: StreamTransport = "tcp"): Promise<Address> {
+  act((out) => out.openPort(1, { transport, family: local.family, local, port: 0 }));
   return (await next("port-opened")).local;
 }
 
-async function dial(to: Address, allowHalfOpen = false): Promise<Socket> {
-  const socket = connect({ port: to.port, host: ipText(to), allowHalfOpen });
-  await once(socket, "connect");
+async function dial(to: Address, transport: StreamTransport = "tcp", allowHalfOpen = false): Promise<Socket> {
+  const place = { port: to.port, host: ipText(to), allowHalfOpen };
+  const socket = transport === "tcp" ? connect(place) : connectTls({ ...place, rejectUnauthorized: false });
+  await once(socket, transport === "tcp" ? "connect" : "secureConnect");
   return socket;
 }
 

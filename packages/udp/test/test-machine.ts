@@ -9,13 +9,16 @@ import {
   type Outbox,
   type PortId,
 } from "@fractal-punch/machine";
-import { Driver } from "@fractal-punch/udp";
+import { Driver, type TlsIdentity } from "@fractal-punch/udp";
+import { makeCertificate } from "./test-certificates.ts";
 
 export const loopback4: Address = address("127.0.0.1:0");
 export const loopback6: Address = address("[::1]:0");
 export const hasIp6: boolean = Object.values(networkInterfaces()).some((list) =>
   list?.some((entry) => entry.address === "::1"),
 );
+
+const identity = makeCertificate("driver.example");
 
 export type Act = { readonly type: "act"; readonly act: (out: Outbox<TestEvent>, now: number) => void };
 export type TestEvent =
@@ -103,11 +106,13 @@ export interface Started {
   open(port: PortId, local: Address): Promise<Address>;
 }
 
-export function start(handlers: TestHandlers): Started {
+/** With a certificate of its own, or with none. */
+export function start(handlers: TestHandlers, tls: TlsIdentity | null = identity): Started {
   const machine = new TestMachine(handlers);
   const events: TestEvent[] = [];
   let heard = (): void => {};
   const driver = new Driver<Act, TestEvent>(machine, {
+    ...(tls && { tls }),
     onEvent: (event) => {
       events.push(event);
       heard();
