@@ -5,6 +5,7 @@ export type BareCommand =
   | { readonly type: "open"; readonly port: PortId; readonly request: PortRequest }
   | { readonly type: "close"; readonly port: PortId }
   | { readonly type: "close-stream"; readonly port: PortId; readonly to: Address }
+  | { readonly type: "hold-stream"; readonly port: PortId; readonly to: Address; readonly isHeld: boolean }
   | {
       readonly type: "send";
       readonly port: PortId;
@@ -40,6 +41,8 @@ export class BareMachine implements Machine<BareCommand, BareEvent> {
         return out.closePort(command.port);
       case "close-stream":
         return out.closeStream(command.port, command.to);
+      case "hold-stream":
+        return out.holdStream(command.port, command.to, command.isHeld);
       case "send":
         return out.send(command.port, command.to, command.bytes, command.options);
       case "clock":
@@ -47,6 +50,7 @@ export class BareMachine implements Machine<BareCommand, BareEvent> {
       case "port-failed":
       case "stream-opened":
       case "stream-ended":
+      case "stream-full":
         return out.emit(command);
     }
   }

@@ -80,6 +80,7 @@ export class Node<Command, Event> implements StackHost, Happening {
       },
       closePort: (port) => stack.close(port),
       closeStream: (port, to) => stack.closeStream(port, to),
+      holdStream: (port, to, isHeld) => stack.holdStream(port, to, isHeld),
       emit: (event) => void this.#emitted.push(withOwnBytes(event)),
     };
   }
@@ -217,6 +218,10 @@ export class Node<Command, Event> implements StackHost, Happening {
     if (this.#machine === undefined) return;
     this.#give(this.#machine, port, from, bytes, this.abilities.localAddress ? { local } : noInfo);
     this.#settle();
+  }
+
+  streamFull(port: PortId, from: Address, isFull: boolean): void {
+    this.command({ type: "stream-full", port, from, isFull });
   }
 
   streamEnded(port: PortId, from: Address): void {

@@ -104,6 +104,10 @@ export class Stack {
     this.#tcp?.closeStream(port, to);
   }
 
+  holdStream(port: PortId, to: Address, isHeld: boolean): void {
+    this.#tcp?.holdStream(port, to, isHeld);
+  }
+
   closeAll(): void {
     this.#sockets.clear();
     this.#tcp?.closeAll();
@@ -148,7 +152,7 @@ export class Stack {
     if (request.transport === undefined || request.transport === "udp") return this.#sockets.open(port, request);
     if (request.remote === undefined) return this.#tcpStack().listen(port, request);
     if (this.#route(request.remote, undefined) === undefined) return "ENETUNREACH";
-    this.#tcpStack().connect(port, request.remote);
+    this.#tcpStack().connect(port, request.remote, request.patienceMs);
     return undefined;
   }
 

@@ -11,7 +11,7 @@ import type { Address } from "./address.ts";
  * A port of TCP or TLS listens for streams, or is one stream that is dialled (`PortRequest.remote`). A stream is named as
  * a sender of datagrams is, by port and far address, so that who answers need not know which of the two it answers.
  * `stream-opened` comes before its first bytes. `receive` brings the bytes in order, in pieces of any size but 0. What one
- * `send` gives is written whole or dropped whole.
+ * `send` gives is written whole or, on a stream that is full, dropped whole.
  *
  * A port that dials hears `stream-opened`, for TLS when the handshake is done, or `port-failed`. When its stream has ended
  * it is of no more use, but its number is taken until `closePort`.
@@ -67,6 +67,8 @@ export interface PortRequest {
   readonly port: number;
   /** TCP and TLS: connect to this address, instead of listening. */
   readonly remote?: Address;
+  /** A port that dials: how long it may take; 10 s when absent. */
+  readonly patienceMs?: number;
   /** TLS that dials: whom it is to reach. */
   readonly server?: TlsServer;
   /** One of thousands: it has to do with the buffers that the system gives every socket. */
@@ -88,6 +90,11 @@ export interface Outbox<Event> {
   closePort(port: PortId): void;
   /** Ends a stream once what was sent has left, or after a few seconds. Does nothing when there is none. */
   closeStream(port: PortId, to: Address): void;
+  /**
+   * Stops reading a stream, or goes on with it: meanwhile what the far end sends waits there, by TCP's own window, and its
+   * end behind that. Does nothing when there is no such stream.
+   */
+  holdStream(port: PortId, to: Address, isHeld: boolean): void;
   /** Tells the program around the machine. */
   emit(event: Event): void;
 }
@@ -97,13 +104,15 @@ export type DriverCommand =
   | { readonly type: "port-opened"; readonly port: PortId; readonly local: Address }
   /**
    * `code` is the system's word (EADDRINUSE, EACCES, EAFNOSUPPORT, ECONNREFUSED ...). Of a dialled port also: "ETIMEDOUT"
-   * when it took longer than 10 s, "CERTIFICATE" for one that is not the server's, "TLS" for another fault of the handshake.
+   * when it took too long, "CERTIFICATE" for one that is not the server's, "TLS" for another fault of the handshake.
    */
   | { readonly type: "port-failed"; readonly port: PortId; readonly code: string }
   /** Somebody connected to a port that listens, and `local` was dialled; or a port that dials, with `local`, is connected. */
   | { readonly type: "stream-opened"; readonly port: PortId; readonly from: Address; readonly local: Address }
   /** The far end closed the stream, or is gone: nothing more comes, and nothing can be sent. */
   | { readonly type: "stream-ended"; readonly port: PortId; readonly from: Address }
+  /** So much waits for the far end that more is dropped; or, with `isFull` false, all of it has left. */
+  | { readonly type: "stream-full"; readonly port: PortId; readonly from: Address; readonly isFull: boolean }
   /** The wall clock at this `now`, in ms since 1970; given before anything else, and again whenever it may have moved. */
   | { readonly type: "clock"; readonly epochMs: number };
 

@@ -13,6 +13,7 @@ export type Effect<Event> =
   | { readonly type: "open-port"; readonly port: PortId; readonly request: PortRequest }
   | { readonly type: "close-port"; readonly port: PortId }
   | { readonly type: "close-stream"; readonly port: PortId; readonly to: Address }
+  | { readonly type: "hold-stream"; readonly port: PortId; readonly to: Address; readonly isHeld: boolean }
   | { readonly type: "emit"; readonly event: Event };
 
 /** An outbox that records, for tests and for hosts that act after the machine has returned. */
@@ -42,6 +43,10 @@ export class Recorder<Event> implements Outbox<Event> {
 
   closeStream(port: PortId, to: Address): void {
     this.effects.push({ type: "close-stream", port, to });
+  }
+
+  holdStream(port: PortId, to: Address, isHeld: boolean): void {
+    this.effects.push({ type: "hold-stream", port, to, isHeld });
   }
 
   emit(event: Event): void {

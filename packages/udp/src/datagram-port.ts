@@ -57,6 +57,8 @@ class DatagramPort implements Port {
   /** A port of UDP has none. */
   closeStream(): void {}
 
+  holdStream(): void {}
+
   close(): Promise<void> {
     return new Promise((resolve) => this.#socket.close(resolve));
   }

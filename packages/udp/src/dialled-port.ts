@@ -5,7 +5,7 @@ import { Stream, type StreamListener } from "./stream.ts";
 import { isTrusted, startTls } from "./tls-client.ts";
 
 /** Of connection and handshake together. */
-const deadlineMs = 10_000;
+const defaultPatienceMs = 10_000;
 
 /** One stream that is dialled, over TCP or over TLS. Tells when it is open, or why it cannot be. */
 export class DialledPort implements Port, StreamListener {
@@ -26,7 +26,7 @@ export class DialledPort implements Port, StreamListener {
     this.#context = context;
     this.#tcp = connect({ host: ipText(remote), port: remote.port, noDelay: true, ...origin(request) });
     this.#closed = new Promise((resolve) => this.#tcp.once("close", () => resolve()));
-    this.#deadline = setTimeout(() => this.#fail("ETIMEDOUT"), deadlineMs);
+    this.#deadline = setTimeout(() => this.#fail("ETIMEDOUT"), request.patienceMs ?? defaultPatienceMs);
     this.#tcp.on("error", (error: NodeJS.ErrnoException) => this.#fail(error.code ?? "unknown"));
     this.#tcp.once("connect", () => {
       if (request.transport === "tls") this.#secure(request);
@@ -48,6 +48,10 @@ export class DialledPort implements Port, StreamListener {
     this.#stream?.close();
   }
 
+  holdStream(to: Address, isHeld: boolean): void {
+    if (this.#isOpen && sameAddress(to, this.#remote)) this.#stream?.hold(isHeld);
+  }
+
   close(): Promise<void> {
     this.#isWanted = false;
     this.#isOpen = false;
@@ -60,6 +64,10 @@ export class DialledPort implements Port, StreamListener {
   received(_stream: Stream, bytes: Uint8Array): void {
     this.#context.counters.received++;
     this.#context.receive(this.#id, this.#remote, bytes);
+  }
+
+  full(_stream: Stream, isFull: boolean): void {
+    this.#context.tell({ type: "stream-full", port: this.#id, from: this.#remote, isFull });
   }
 
   ended(): void {

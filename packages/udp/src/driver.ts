@@ -183,6 +183,7 @@ export class Driver<Command, Event> {
       openPort: (port, request) => this.#openPort(port, request),
       closePort: (port) => this.#closePort(port),
       closeStream: (port, to) => this.#ports.get(port)?.closeStream(to),
+      holdStream: (port, to, isHeld) => this.#ports.get(port)?.holdStream(to, isHeld),
       emit: (event) => {
         this.#events.push({ event });
       },

@@ -22,6 +22,7 @@ export interface Port {
   /** Sends `head` and `rest` as one; both belong to the caller again when the call returns. */
   send(to: Address, ttl: number | undefined, head: Uint8Array, rest?: Uint8Array): void;
   closeStream(to: Address): void;
+  holdStream(to: Address, isHeld: boolean): void;
   /** Resolves when the socket is gone, its streams as well. Nothing is received or told from the call on. */
   close(): Promise<void>;
 }

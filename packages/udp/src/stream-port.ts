@@ -62,6 +62,10 @@ export class StreamPort implements Port, StreamListener {
     stream.close();
   }
 
+  holdStream(to: Address, isHeld: boolean): void {
+    this.#streams.get(addressKey(to))?.hold(isHeld);
+  }
+
   close(): Promise<void> {
     this.#isOpen = false;
     for (const stream of [...this.#streams.values(), ...this.#leaving]) stream.destroy();
@@ -78,6 +82,10 @@ export class StreamPort implements Port, StreamListener {
   received(stream: Stream, bytes: Uint8Array): void {
     this.#context.counters.received++;
     this.#context.receive(this.#id, stream.from, bytes);
+  }
+
+  full(stream: Stream, isFull: boolean): void {
+    this.#context.tell({ type: "stream-full", port: this.#id, from: stream.from, isFull });
   }
 
   ended(stream: Stream): void {

@@ -10,10 +10,12 @@ const maxFreshBytes = 262_144;
 /** How long a far end may take to accept the rest of a closed stream. */
 const lingerMs = 5_000;
 
-/** What a stream tells its port; nothing comes from within a call of the port's. */
+/** What a stream tells its port; nothing but `full` comes from within a call of the port's. */
 export interface StreamListener {
   /** Never empty. */
   received(stream: Stream, bytes: Uint8Array): void;
+  /** Too much is unsent; or nothing is any more. Never after `close` or `destroy`. */
+  full(stream: Stream, isFull: boolean): void;
   /** Once, when the far end closed it or is gone, after its last bytes. Never after `close` or `destroy`. */
   ended(stream: Stream): void;
   /** Once: the socket is closed. */
@@ -30,6 +32,7 @@ export class Stream {
   #isOpen = true;
   /** Written over TLS in this turn of the event loop: neither sent nor unsent, as far as is known. */
   #freshBytes = 0;
+  #isFull = false;
   #deadline: NodeJS.Timeout | undefined;
 
   /** `tcp` is the same as `socket`, or what carries its TLS. */
@@ -44,6 +47,7 @@ export class Stream {
       // Not the Buffer itself: machines copy with `slice`, which on a Buffer makes a view.
       listener.received(this, new Uint8Array(piece.buffer, piece.byteOffset, piece.length));
     });
+    socket.on("drain", () => this.#fill(false));
     socket.on("end", () => this.#end());
     socket.on("error", () => undefined); // "close" follows.
     socket.on("close", () => {
@@ -62,14 +66,20 @@ export class Stream {
     if (rest !== undefined) bytes.set(rest, head.length);
     this.#socket.write(bytes);
     if (this.#socket !== this.#tcp) this.#countFresh(bytes.length);
+    if (this.#socket.writableLength >= maxUnsentBytes) this.#fill(true);
     return true;
+  }
+
+  hold(isHeld: boolean): void {
+    if (isHeld) this.#socket.pause();
+    else this.#socket.resume();
   }
 
   /** Closes the socket as soon as the system has taken what was sent, or after 5 s. Nothing more is received. */
   close(): void {
     this.#isOpen = false;
     this.#deadline = setTimeout(() => this.destroy(), lingerMs).unref();
-    this.#socket.end(() => this.#finish());
+    this.#socket.resume().end(() => this.#finish());
   }
 
   /** Closes the socket at once; with a reset when something is unsent, lest the far end take a part for the whole. */
@@ -91,6 +101,12 @@ export class Stream {
   #cut(): void {
     if (this.#socket.writableLength > 0) this.#tcp.resetAndDestroy();
     else this.#socket.destroy();
+  }
+
+  #fill(isFull: boolean): void {
+    if (!this.#isOpen || isFull === this.#isFull) return;
+    this.#isFull = isFull;
+    this.#listener.full(this, isFull);
   }
 
   #end(): void {

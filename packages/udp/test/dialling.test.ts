@@ -56,7 +56,10 @@ for (const transport of ["tcp", "tls"] as const) {
     });
     assert.ok((await whole).equals(Buffer.alloc(1_000_000, "last words ")));
     assert.deepEqual(dialler.driver.counters.drops, new Map([["stream-not-open", 1]]));
-    assert.deepEqual(news(dialler), ["stream-opened"]);
+    assert.deepEqual(
+      news(dialler).filter((word) => word !== "stream-full"),
+      ["stream-opened"],
+    );
     await dialler.driver.close();
   });
 

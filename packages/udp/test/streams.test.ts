@@ -447,5 +447,5 @@ function wholeWrites(bytes: Buffer, lengths: readonly number[], seed: number): n
 
 /** What the machine heard of streams, in order. */
 function streamInputs({ machine }: Started): string[] {
-  return machine.heard.filter((input) => input === "datagram" || input.startsWith("stream-"));
+  return machine.heard.filter((input) => /^datagram|^stream-(opened|ended)$/.test(input));
 }

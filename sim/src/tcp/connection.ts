@@ -7,6 +7,7 @@ import type { Address } from "@fractal-punch/machine";
 import type { Happening } from "../datagram.ts";
 import type { Prng } from "../prng.ts";
 import type { Traffic } from "../traffic.ts";
+import { HeldStream } from "./held-stream.ts";
 import { Incoming } from "./incoming.ts";
 import { Outgoing } from "./outgoing.ts";
 import { Flag, type Segment, type SegmentHeader } from "./segment.ts";
@@ -19,6 +20,8 @@ export interface StreamUser {
   opened(): void;
   /** `bytes` are valid during the call only. */
   received(bytes: Uint8Array): void;
+  /** So much waits to be sent that more is dropped; or nothing waits any more. */
+  full(isFull: boolean): void;
   ended(why: StreamEnd): void;
 }
 
@@ -51,7 +54,10 @@ export class Connection implements Happening {
   readonly #outgoing: Outgoing;
   /** `undefined` until the far end's SYN has come. */
   #incoming: Incoming | undefined;
+  readonly #held: HeldStream;
+  /** `undefined` when nobody wants to hear of it any more. */
   #user: StreamUser | undefined;
+  #isFull = false;
   #isOpen = false;
   #isGone = false;
   #owesAck = false;
@@ -68,7 +74,8 @@ export class Connection implements Happening {
     this.local = parts.local;
     this.remote = parts.remote;
     this.#parts = parts;
-    this.#user = user;
+    this.#held = new HeldStream(user, parts.traffic);
+    this.#user = this.#held;
     this.#outgoing = new Outgoing(parts.prng);
     if (first !== undefined) this.#incoming = new Incoming(first.header.sequence + 1);
     this.#transmit(this.#outgoing.syn(this.#now));
@@ -86,6 +93,11 @@ export class Connection implements Happening {
     this.#queue(this.#now);
   }
 
+  /** Has the user hear nothing until it is held no more. The far end is not slowed: this TCP has no windows. */
+  hold(isHeld: boolean): void {
+    this.#held.hold(isHeld);
+  }
+
   /** Nothing more is sent; the far end may go on. */
   end(): void {
     this.#outgoing.end();
@@ -95,6 +107,7 @@ export class Connection implements Happening {
   /** Nothing more is sent or told; what was sent has five seconds to leave. */
   close(): void {
     this.#user = undefined;
+    this.#held.clear();
     if (!this.#isOpen) return this.reset();
     this.#lingersUntil = this.#now + lingerMs;
     this.end();
@@ -104,6 +117,7 @@ export class Connection implements Happening {
   /** Breaks off: the far end is told, the user is not. */
   reset(): void {
     this.#user = undefined;
+    this.#held.clear();
     if (this.#isGone) return;
     if (this.#incoming !== undefined)
       this.#transmit({ flags: Flag.rst, sequence: this.#outgoing.next, bytes: nothing });
@@ -143,6 +157,7 @@ export class Connection implements Happening {
     if (now >= this.#lingersUntil) return this.reset();
     if (now >= this.#repeatAt && !this.#repeat()) return this.#end("timed-out");
     this.#sendWaiting();
+    this.#tellFull();
     this.#queue(Math.min(this.#repeatAt, this.#lingersUntil));
   }
 
@@ -188,6 +203,12 @@ export class Connection implements Happening {
     if (this.#owesSyn && !this.#isOpen && oldest !== undefined) this.#transmit(oldest);
     this.#owesSyn = false;
     if (this.#owesAck) this.#acknowledgeNow();
+  }
+
+  #tellFull(): void {
+    if (this.#isFull ? !this.#outgoing.isEmpty : !this.#outgoing.isFull) return;
+    this.#isFull = !this.#isFull;
+    this.#user?.full(this.#isFull);
   }
 
   #acknowledgeNow(): void {

@@ -23,6 +23,7 @@ export class DialledStream {
     this.#connection = dial({
       opened: () => tell({ type: "connected" }),
       received: (bytes) => tell({ type: "received", bytes: bytes.slice() }),
+      full: () => undefined,
       ended: (why) => tell({ type: "ended", why }),
     });
   }

@@ -14,8 +14,8 @@ export interface Flight {
 const maxSegmentBytes = 1400;
 /** How much may be under way. It takes the place of windows and of congestion control. */
 export const windowBytes = 32_768;
-/** What a driver keeps for a far end that does not read. */
-const maxWaitingBytes = 262_144;
+/** A driver takes no more for a far end when so much waits. */
+const fullBytes = 65_536;
 
 export class Outgoing {
   readonly #prng: Prng;
@@ -55,9 +55,18 @@ export class Outgoing {
     return acknowledged > this.#acknowledged && acknowledged <= this.#next;
   }
 
-  /** Takes a copy of `bytes`, or, when too much waits already or `end` was called, nothing. */
+  get isFull(): boolean {
+    return this.#waitingBytes >= fullBytes;
+  }
+
+  /** Nothing waits to be sent for the first time. */
+  get isEmpty(): boolean {
+    return this.#waitingBytes === 0;
+  }
+
+  /** Takes a copy of `bytes`, or, when it is full or `end` was called, nothing. */
   write(bytes: Uint8Array): void {
-    if (this.#ends || this.#waitingBytes + bytes.length > maxWaitingBytes) return;
+    if (this.#ends || this.isFull) return;
     this.#waiting.push(bytes.slice());
     this.#waitingBytes += bytes.length;
   }

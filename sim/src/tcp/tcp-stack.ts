@@ -16,6 +16,7 @@ export interface StreamHost extends Station {
   streamOpened(port: PortId, from: Address, local: Address): void;
   /** `bytes` are valid during the call only. */
   streamReceived(port: PortId, from: Address, local: Address, bytes: Uint8Array): void;
+  streamFull(port: PortId, from: Address, isFull: boolean): void;
   streamEnded(port: PortId, from: Address): void;
   /** A port that dials came to nothing. */
   dialFailed(port: PortId, code: string): void;
@@ -31,7 +32,7 @@ export interface TcpStackParts {
 }
 
 const ttl = 64;
-const dialPatienceMs = 10_000;
+const defaultPatienceMs = 10_000;
 /** What a system says of a connection that was not opened. */
 const dialCodes: Record<StreamEnd, string> = {
   closed: "ECONNRESET",
@@ -69,8 +70,8 @@ export class TcpStack {
     return socket;
   }
 
-  /** Connects a port of the machine's to `to`; the machine hears what comes of it, after 10 s at the latest. */
-  connect(id: PortId, to: Address): void {
+  /** Connects a port of the machine's to `to`; the machine hears what comes of it, and when nothing does. */
+  connect(id: PortId, to: Address, patienceMs: number = defaultPatienceMs): void {
     const { traffic, host } = this.#parts;
     const streams = new Map<number | string, Connection>();
     this.#streams.set(id, streams);
@@ -81,7 +82,7 @@ export class TcpStack {
       this.close(id);
       host.dialFailed(id, "ETIMEDOUT");
     };
-    traffic.queue.push(traffic.now + dialPatienceMs, { happen: giveUp });
+    traffic.queue.push(traffic.now + patienceMs, { happen: giveUp });
   }
 
   /** Whether a port is one of these. */
@@ -97,6 +98,10 @@ export class TcpStack {
   closeStream(id: PortId, to: Address): void {
     this.#streams.get(id)?.get(addressKey(to))?.close();
     this.#streams.get(id)?.delete(addressKey(to));
+  }
+
+  holdStream(id: PortId, to: Address, isHeld: boolean): void {
+    this.#streams.get(id)?.get(addressKey(to))?.hold(isHeld);
   }
 
   /** Nobody listens any more; the port's streams are broken off. */
@@ -160,6 +165,7 @@ export class TcpStack {
         host.streamOpened(id, from, local);
       },
       received: (bytes) => host.streamReceived(id, from, local, bytes),
+      full: (isFull) => host.streamFull(id, from, isFull),
       ended: () => {
         this.closeStream(id, from);
         if (isOpen) host.streamEnded(id, from);
@@ -177,6 +183,7 @@ export class TcpStack {
         host.streamOpened(id, to, localOf());
       },
       received: (bytes) => host.streamReceived(id, to, localOf(), bytes),
+      full: (isFull) => host.streamFull(id, to, isFull),
       ended: (why) => {
         this.closeStream(id, to);
         if (isOpen) host.streamEnded(id, to);

@@ -150,6 +150,8 @@ export class Client
         return this.#uplink.opened(now, command.local, out);
       case "stream-ended":
         return this.#uplink.ended(now, out);
+      case "stream-full":
+        return;
     }
   }
 

@@ -45,6 +45,10 @@ export class DivertedOutbox implements Out {
     this.#out.closeStream(port, to);
   }
 
+  holdStream(port: PortId, to: Address, isHeld: boolean): void {
+    this.#out.holdStream(port, to, isHeld);
+  }
+
   emit(event: PeerEvent): void {
     this.#out.emit(event);
   }

@@ -151,6 +151,8 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, UplinkO
         return this.#uplink.opened(now, command.local, out);
       case "stream-ended":
         return this.#uplink.ended(now, out);
+      case "stream-full":
+        return;
     }
   }
 

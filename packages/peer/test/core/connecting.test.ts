@@ -73,6 +73,7 @@ test("where the server has both families, one Connect goes out on each under one
       openPort: () => undefined,
       closePort: () => undefined,
       closeStream: () => undefined,
+      holdStream: () => undefined,
       emit: () => undefined,
     },
   );
@@ -84,6 +85,7 @@ test("where the server has both families, one Connect goes out on each under one
     openPort: () => undefined,
     closePort: () => undefined,
     closeStream: () => undefined,
+    holdStream: () => undefined,
     emit: () => undefined,
   };
   client.command(net.now, { type: "port-opened", port: 1, local: at("0.0.0.0:40001") }, record);

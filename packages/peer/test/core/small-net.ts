@@ -167,6 +167,7 @@ export class Node<Command extends object, Event> implements Receiver {
         this.#ports.delete(effect.port);
         return;
       case "close-stream":
+      case "hold-stream":
         return;
       case "emit":
         this.events.push(effect.event);
