@@ -2,7 +2,7 @@
 import type { Case, Unsupported } from "./case.ts";
 import { clientCases } from "./client-cases.ts";
 import { iceCases } from "./ice-cases.ts";
-import { allBack, hairpins, mapped, natIs, refused, responses } from "./judgements.ts";
+import { allBack, hairpins, halfBack, mapped, natIs, refused, responses } from "./judgements.ts";
 
 const minted = "-u USER -w PASSWORD -p PORT";
 
@@ -185,6 +185,24 @@ const streams: readonly Case[] = [
     transport: "tcp",
   },
   {
+    name: "TCP to peers: clients of one server",
+    command: `turnutils_uclient -v -T -y -c -m 4 -l 1300 -n 10 ${minted} 127.0.0.1`,
+    judge: allBack(40, { lengthBytes: 1300 }),
+    transport: "tcp",
+  },
+  {
+    name: "TCP to peers: by IPv6, IPv6 asked for",
+    command: `turnutils_uclient -v -T -y -c -x -n 10 ${minted} ::1`,
+    judge: allBack(20, { family: 6 }),
+    transport: "tcp",
+  },
+  {
+    name: "TCP to peers: peers that connect",
+    command: `turnutils_uclient -v -T -P -y -c -n 10 ${minted} 127.0.0.1`,
+    judge: halfBack(20),
+    transport: "tcp",
+  },
+  {
     name: "TCP: wrong password is refused",
     command: "turnutils_uclient -v -t -y -c -u USER -w wrong -p PORT 127.0.0.1",
     judge: refused(),
@@ -217,5 +235,4 @@ export const unsupported: readonly Unsupported[] = [
     name: "discovery: lifetime of a mapping",
     reason: "natdiscovery -t wants answers to another port than the request's, where somebody else may be",
   },
-  { name: "TURN: TCP to peers (uclient -T)", reason: "RFC 6062 is not there yet" },
 ];

@@ -37,6 +37,17 @@ export function allBack(messages: number, { lengthBytes = 100, family = 4, mayRe
   };
 }
 
+/** turnutils_uclient -P: it counts what its peers send as well, to which nothing is to come back. */
+export function halfBack(messages: number): Judge {
+  return ({ code, output }) => {
+    const report = uclientReport(output);
+    if (report === undefined || report.isRefused) return notFinished(code, report?.errors ?? []);
+    const { sent, received, dropped, errors } = report;
+    const holds = code === 0 && sent === messages && received === messages / 2 && dropped + errors.length === 0;
+    return { holds, seen: `${received} of ${messages} back, as many as are answered` };
+  };
+}
+
 interface Relayed {
   readonly lengthBytes?: number;
   readonly family?: 4 | 6;

@@ -34,6 +34,7 @@ test("a flood from ever new prefixes keeps every table within its maximum, and s
     streams: 0,
     classic: 0,
     allocations: 0,
+    connections: 0,
   });
   const { host, client, clientChannel } = pair;
   host.registered(host.refresh());

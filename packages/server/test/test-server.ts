@@ -57,6 +57,8 @@ export class TestServer {
   events: ServerEvent[] = [];
   /** The far ends of the streams that the server closed. */
   closed: string[] = [];
+  /** The streams that it does not read, by port and far end. */
+  readonly held: Set<string> = new Set();
   /** The ports that it wanted to open. */
   opened: PortRequest[] = [];
   /** What the driver does when the server opens a port, or closes one, while it runs. */
@@ -177,6 +179,11 @@ export class TestServer {
     return wanted;
   }
 
+  #hold(stream: string, isHeld: boolean): void {
+    if (isHeld) this.held.add(stream);
+    else this.held.delete(stream);
+  }
+
   #take(): Sent[] {
     const sent: Sent[] = [];
     const news: DriverCommand[] = [];
@@ -190,6 +197,7 @@ export class TestServer {
       }
       if (effect.type === "open-port") this.opened.push(effect.request);
       if (effect.type === "close-stream") this.closed.push(addressText(effect.to));
+      if (effect.type === "hold-stream") this.#hold(`${effect.port} ${addressText(effect.to)}`, effect.isHeld);
       if (effect.type === "emit") this.events.push(effect.event);
     }
     for (const one of news) {

@@ -115,7 +115,7 @@ test("the errors of RFC 8656 come in the cases that it names", () => {
   assert.equal(client.bind(0x4001, peer), 437);
   assert.equal(codeOf(Method.allocate), 400, "no REQUESTED-TRANSPORT");
   assert.equal(
-    codeOf(Method.allocate, (builder) => builder.u32(Attribute.requestedTransport, 6 * 0x100_0000)),
+    codeOf(Method.allocate, (builder) => builder.u32(Attribute.requestedTransport, 33 * 0x100_0000)),
     442,
   );
   const withFamily = (type: number, family: number): number | undefined =>

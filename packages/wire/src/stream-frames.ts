@@ -58,6 +58,13 @@ export class StreamFrames {
     return this.#heldBytes;
   }
 
+  /** What of the piece in hand is behind the last message, where no other follows. A view, as a message is. */
+  rest(): Uint8Array {
+    const rest = this.#piece.subarray(this.#at);
+    this.#wait();
+    return rest;
+  }
+
   #fromPiece(): Uint8Array | StreamFault | undefined {
     const rest = this.#piece.subarray(this.#at);
     const wanted = this.#wanted(rest);

@@ -10,7 +10,7 @@ import { headerBytes, type StunMessage } from "./message.ts";
 import { Attribute, type ErrorCode, MessageClass, Method } from "./numbers.ts";
 import { asciiBytes } from "./text.ts";
 
-/** What a client may ask to be relayed over, by its IP protocol number; RFC 6062 adds TCP. */
+/** What a client may ask to be relayed over, by its IP protocol number; TCP is RFC 6062's. */
 export const Transport = { tcp: 6, udp: 17 } as const;
 
 /** REQUESTED-TRANSPORT: an IP protocol number. */
@@ -130,6 +130,17 @@ export function encodeDataIndication(
   if (headerBytes + addressBytes + dataBytes > builder.capacityBytes) return undefined;
   builder.begin(MessageClass.indication, Method.data, transactionId).xorAddress(Attribute.xorPeerAddress, peer);
   return builder.attribute(Attribute.data, data).bytes();
+}
+
+/** A peer has connected to the relayed address (RFC 6062 section 5.3). */
+export function encodeConnectionAttempt(
+  builder: StunBuilder,
+  transactionId: Uint8Array,
+  peer: Address,
+  connectionId: number,
+): Uint8Array {
+  builder.begin(MessageClass.indication, Method.connectionAttempt, transactionId);
+  return builder.u32(Attribute.connectionId, connectionId).xorAddress(Attribute.xorPeerAddress, peer).bytes();
 }
 
 /** What became of a datagram to that peer (RFC 8656 section 11.5). */

@@ -28,6 +28,8 @@ const turnWords: ReadonlyMap<number, ServedWord> = new Map([
   [Method.refresh, "refresh"],
   [Method.createPermission, "create-permission"],
   [Method.channelBind, "channel-bind"],
+  [Method.tcpConnect, "tcp-connect"],
+  [Method.connectionBind, "connection-bind"],
 ]);
 
 /** Answers a STUN message that is well-formed, and counts it. */

@@ -14,6 +14,13 @@ export type ServedWord =
   | "refresh"
   | "create-permission"
   | "channel-bind"
+  /** RFC 6062's Connect. */
+  | "tcp-connect"
+  | "connection-bind"
+  /** Peers that connected to relayed addresses. */
+  | "connection-attempt"
+  /** Pieces of streams between clients and peers. */
+  | "stream-data"
   /** Send indications. */
   | "send"
   /** What peers sent to relayed addresses. */

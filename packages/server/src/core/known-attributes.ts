@@ -45,6 +45,7 @@ const turn: ReadonlySet<number> = new Set([
   Attribute.passwordAlgorithm,
   Attribute.userhash,
   Attribute.reservationToken,
+  Attribute.connectionId,
 ]);
 
 const turnMethods: ReadonlySet<number> = new Set([
@@ -53,6 +54,8 @@ const turnMethods: ReadonlySet<number> = new Set([
   Method.send,
   Method.createPermission,
   Method.channelBind,
+  Method.tcpConnect,
+  Method.connectionBind,
 ]);
 
 export function knownAttributes(method: number): ReadonlySet<number> {

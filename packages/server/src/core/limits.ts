@@ -38,7 +38,11 @@ export interface Limits {
   readonly permissionsPerAllocation: number;
   /** TURN channels of one allocation. */
   readonly channelsPerAllocation: number;
-  /** TCP connections. */
+  /** TCP connections between TURN's clients and their peers. */
+  readonly connections: number;
+  /** Of one username. */
+  readonly connectionsPerUser: number;
+  /** TCP connections to the server. */
   readonly streams: number;
   /** From one address of IPv4, or one /64 of IPv6. */
   readonly streamsPerAddress: number;
@@ -121,6 +125,8 @@ export const defaultLimits: Limits = {
   allocationsPerUser: 256,
   permissionsPerAllocation: 256,
   channelsPerAllocation: 256,
+  connections: 4_096,
+  connectionsPerUser: 256,
   streams: 8_192,
   streamsPerAddress: 64,
 

@@ -27,6 +27,14 @@ export type Drop =
   | "no-permission"
   | "no-allocation"
   | "unknown-attribute"
+  /** Of RFC 6062's connections: there are too many. */
+  | "connections-full"
+  /** There is none on that stream. */
+  | "no-connection"
+  /** Its client did not bind it in its time. */
+  | "unbound"
+  /** Sent more than is kept before the other end is there. */
+  | "too-early"
   | "no-credit";
 
 export type Outcome = "served" | Drop | Refused;

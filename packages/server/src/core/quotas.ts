@@ -79,6 +79,18 @@ export class Quotas {
     return wanted;
   }
 
+  /**
+   * Counts bytes that have come and are relayed whatever the rate. Gives the ms for which no more should come, or
+   * `undefined` when the total does not allow them.
+   */
+  owe(now: number, account: Account | undefined, bytes: number): number | undefined {
+    if (account === undefined) return 0;
+    if (bytes > account.left) return undefined;
+    account.left -= bytes;
+    account.fullAt = Math.max(account.fullAt, now) + (1000 * bytes) / this.#limits.relayBytesPerSecond;
+    return Math.max(account.fullAt - now - burstMs, 0);
+  }
+
   /** Takes back what a channel did not use. */
   giveBack(account: Account | undefined, bytes: number): void {
     if (account !== undefined) account.left += bytes;

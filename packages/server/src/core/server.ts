@@ -21,11 +21,14 @@ import { hintNoChannel } from "./no-channel.ts";
 import type { Drop } from "./outcome.ts";
 import type { Question } from "./question.ts";
 import { endRegistration, hostStreamEnded, wakeRegistration } from "./register.ts";
+import { type Sizes, sizesOf } from "./sizes.ts";
 import { createState, type ServerOptions, type ServerState } from "./state.ts";
 import type { Timed } from "./timed.ts";
 import type { Tuple } from "./tuples.ts";
-import { abandon, relayFailed, relayOpened } from "./turn/allocate.ts";
+import { abandon } from "./turn/allocate.ts";
 import { endAllocation } from "./turn/end-allocation.ts";
+import { relayPiece, streamOfPipeEnded, wakePipe } from "./turn/piping.ts";
+import { hearRelayNews } from "./turn/relay-news.ts";
 import { relayForTurn } from "./turn/relaying.ts";
 
 export type ServerCommand =
@@ -41,25 +44,6 @@ export type ServerCommand =
   /** `usernameHash` as `revocationHash` makes it; `expirySeconds` since 1970, from when on it need not be remembered. */
   | { readonly type: "revoke"; readonly usernameHash: string; readonly expirySeconds: number };
 
-/** How many entries each table has. */
-export interface Sizes {
-  readonly registrations: number;
-  readonly introductions: number;
-  /** Pairs. */
-  readonly channels: number;
-  readonly tuples: number;
-  readonly tickets: number;
-  readonly revocations: number;
-  readonly accounts: number;
-  /** TCP connections. */
-  readonly streams: number;
-  /** Classic requests that wait. */
-  readonly classic: number;
-  readonly allocations: number;
-  /** All tables of token buckets together. */
-  readonly buckets: number;
-}
-
 export class Server implements Machine<ServerCommand, ServerEvent> {
   readonly #state: ServerState;
   readonly #message = new StunMessage();
@@ -73,21 +57,7 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
   }
 
   get sizes(): Sizes {
-    const { registrations, introductions, channels, tuples, tickets, revocations, quotas } = this.#state;
-    const { streams, classic, turn, buckets } = this.#state;
-    return {
-      registrations: registrations.size,
-      introductions: introductions.size,
-      channels: channels.size,
-      tuples: tuples.size,
-      tickets: tickets.size,
-      revocations: revocations.size,
-      accounts: quotas.size,
-      streams: streams.size,
-      classic: classic?.size ?? 0,
-      allocations: turn?.allocations.size ?? 0,
-      buckets: Object.values(buckets).reduce((size, table) => size + table.size, 0),
-    };
+    return sizesOf(this.#state);
   }
 
   receive(
@@ -117,12 +87,16 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
       case "clock":
         return clock.set(now, command.epochMs);
       case "port-opened":
-        if (turn && relayOpened(this.#state, turn, now, command.port, command.local, out)) return;
+        if (turn && hearRelayNews({ state: this.#state, turn, now, out }, command)) return;
         return ports.opened(command.port, command.local, out);
       case "port-failed":
-        if (turn && relayFailed(this.#state, turn, now, command.port, command.code, out)) return;
+        if (turn && hearRelayNews({ state: this.#state, turn, now, out }, command)) return;
         return ports.failed(command.port, command.code, out);
+      case "stream-full":
+        if (turn) hearRelayNews({ state: this.#state, turn, now, out }, command);
+        return;
       case "stream-opened":
+        if (turn && hearRelayNews({ state: this.#state, turn, now, out }, command)) return;
         return streams.opened(now, command.port, command.from, out);
       case "stream-ended":
         streams.ended(command.port, command.from);
@@ -172,11 +146,12 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
   }
 
   #receiveStream(now: number, port: PortId, from: Address, piece: Uint8Array, out: Outbox<ServerEvent>): void {
-    const { streams, classic } = this.#state;
+    const { streams, classic, turn } = this.#state;
     const stream = streams.push(port, from, piece);
     if (stream === undefined) return;
     for (let message = streams.next(now, stream, out); message; message = streams.next(now, stream, out)) {
-      if (stream.isClassic) classic?.receiveStream(now, port, from, message, out);
+      if (stream.isRaw && turn) relayPiece({ state: this.#state, turn, now, out }, port, from, message);
+      else if (stream.isClassic) classic?.receiveStream(now, port, from, message, out);
       else this.#receiveMessage(now, port, from, message, undefined, out);
     }
     if (!stream.isOpen) this.#streamGone(now, port, from, out);
@@ -186,6 +161,7 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
   #streamGone(now: number, port: PortId, from: Address, out: Outbox<ServerEvent>): void {
     const { classic, tuples, turn, channels } = this.#state;
     classic?.streamEnded(port, from);
+    if (turn !== undefined) streamOfPipeEnded({ state: this.#state, turn, now, out }, port, from);
     const tuple = tuples.find(port, from);
     if (tuple === undefined) return;
     hostStreamEnded(this.#state, now, tuple, out);
@@ -235,6 +211,9 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
         return state.quotas.wake(now, owner);
       case "reservation":
         return state.turn?.reservations.end(owner, out);
+      case "pipe":
+        if (state.turn !== undefined) wakePipe({ state, turn: state.turn, now, out }, owner);
+        return;
       case "allocation":
         if (state.turn !== undefined) endAllocation(state, state.turn, now, owner, out);
         return;

@@ -12,6 +12,7 @@ import {
 import type { Age } from "./ages.ts";
 import { ClassicReader } from "./classic-reader.ts";
 import type { Tally } from "./counters.ts";
+import { RawReader } from "./raw-reader.ts";
 import type { StreamWord } from "./streams.ts";
 
 /** Why a stream has to end: nothing that it may say from now on could be understood. */
@@ -32,7 +33,7 @@ export class Stream {
   readonly #servesClassic: boolean;
   /** What came, as long as it does not tell the reader. */
   #first: Uint8Array = new Uint8Array(0);
-  #reader: StreamFrames | ClassicReader | "not-ours" | undefined;
+  #reader: StreamFrames | ClassicReader | RawReader | "not-ours" | undefined;
 
   constructor(port: PortId, from: Address, counts: Tally<StreamWord>, servesClassic: boolean) {
     this.port = port;
@@ -55,6 +56,17 @@ export class Stream {
 
   get isClassic(): boolean {
     return this.#reader instanceof ClassicReader;
+  }
+
+  get isRaw(): boolean {
+    return this.#reader instanceof RawReader;
+  }
+
+  /** From now on it has no messages; what is behind the last one is its first piece. */
+  becomeRaw(): void {
+    const reader = new RawReader();
+    if (this.#reader instanceof StreamFrames) reader.push(this.#reader.rest());
+    this.#reader = reader;
   }
 
   /** How much of a message is there that is not whole yet. */

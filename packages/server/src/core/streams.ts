@@ -107,6 +107,12 @@ export class Streams {
     stream.isKept = true;
   }
 
+  /** It is one end of a connection now (RFC 6062): bytes without messages, as long as that lasts. */
+  join(port: PortId, from: Address): void {
+    this.keep(port, from);
+    this.#find(port, from)?.becomeRaw();
+  }
+
   release(now: number, port: PortId, from: Address): void {
     const stream = this.#find(port, from);
     if (stream?.isKept !== true) return;

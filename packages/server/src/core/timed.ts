@@ -3,7 +3,8 @@ import type { Introduction } from "./introductions.ts";
 import type { Account } from "./quotas.ts";
 import type { Registration } from "./registrations.ts";
 import type { Allocation } from "./turn/allocation.ts";
+import type { Pipe } from "./turn/pipe.ts";
 import type { Reservation } from "./turn/reservations.ts";
 
 /** Whatever has a deadline in the server's one heap. */
-export type Timed = Registration | Introduction | Pair | Account | Allocation | Reservation;
+export type Timed = Registration | Introduction | Pair | Account | Allocation | Pipe | Reservation;

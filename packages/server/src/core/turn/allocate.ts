@@ -1,18 +1,6 @@
 /** Allocate (RFC 8656 section 7.2): a client asks for a relayed address, or for one of each family. */
 import { type Address, type Outbox, type PortId, withPort } from "@fractal-punch/machine";
-import {
-  Attribute,
-  additionalFamilyOf,
-  asciiText,
-  beginAllocated,
-  ErrorCode,
-  evenPortOf,
-  requestedFamilyOf,
-  requestedTransportOf,
-  reservationTokenOf,
-  StunMessage,
-  Transport,
-} from "@fractal-punch/wire";
+import { asciiText, beginAllocated, ErrorCode, reservationTokenOf } from "@fractal-punch/wire";
 import type { ServerEvent } from "../events.ts";
 import { type Question, reasonOf } from "../question.ts";
 import type { ServerState } from "../state.ts";
@@ -20,8 +8,10 @@ import { Allocation } from "./allocation.ts";
 import { refuseAsker, sendProtected } from "./answers.ts";
 import type { Asker } from "./asker.ts";
 import { lifetimeMs } from "./lifetime.ts";
-import { Opening, type Wanted } from "./openings.ts";
+import { Opening } from "./openings.ts";
+import { ownedQuestion } from "./owned-question.ts";
 import type { TurnState } from "./turn-state.ts";
+import { wantedPorts, wantedTransport } from "./wanted.ts";
 
 /** A code is a refusal. "later": the answer follows when the ports are open. */
 export function allocate(
@@ -39,7 +29,9 @@ export function allocate(
     return "served";
   }
   if (tuple !== undefined) return ErrorCode.allocationMismatch;
-  const wanted = wantedOf(message);
+  const transport = wantedTransport(message, state.ports.isStream(port));
+  if (typeof transport === "number") return transport;
+  const wanted = wantedPorts(message);
   if (typeof wanted === "number") return wanted;
   const { username, expiresAtMs } = asker.user;
   const { allocations, openings, reservations, holdings } = turn;
@@ -54,11 +46,11 @@ export function allocate(
   holdings.add(username);
   const opened = state.tuples.open(port, from, options);
   state.streams.keep(port, from);
-  const allocation = new Allocation(opened, asker.user, transactionId, account, state.deadlines);
+  const allocation = new Allocation(transport, opened, asker.user, transactionId, account, state.deadlines);
   const opening = new Opening(
     allocation,
     asker,
-    owned(question),
+    ownedQuestion(question),
     lifetimeMs(state.limits, message),
     kept ? [] : wanted,
   );
@@ -177,33 +169,4 @@ function sendAllocated(state: ServerState, question: Question, asker: Asker, all
     ...(refused && { refusedFamily: { ...refused, reason: reasonOf(refused.code) } }),
   };
   sendProtected(state, beginAllocated(state.builder, message.transactionId, allocated), question, asker);
-}
-
-/** The relayed addresses that are asked for, or the code of the RFC's refusal. */
-function wantedOf(message: StunMessage): Wanted[] | ErrorCode {
-  const transport = requestedTransportOf(message);
-  if (transport === undefined) return ErrorCode.badRequest;
-  if (transport !== Transport.udp) return ErrorCode.unsupportedTransport;
-  const family = requestedFamilyOf(message);
-  const additional = additionalFamilyOf(message);
-  const even = evenPortOf(message);
-  const hasFamily = message.has(Attribute.requestedAddressFamily);
-  const hasAdditional = message.has(Attribute.additionalAddressFamily);
-  const hasToken = message.has(Attribute.reservationToken);
-  if (hasToken && (hasFamily || hasAdditional || message.has(Attribute.evenPort))) return ErrorCode.badRequest;
-  if (hasFamily && hasAdditional) return ErrorCode.badRequest;
-  if (hasAdditional && (additional !== 6 || even === "pair")) return ErrorCode.badRequest;
-  if ((hasFamily && family === undefined) || (message.has(Attribute.evenPort) && even === undefined))
-    return ErrorCode.badRequest;
-  if (family === "unsupported") return ErrorCode.addressFamilyNotSupported;
-  if (hasToken && reservationTokenOf(message) === undefined) return ErrorCode.badRequest;
-  const first = { family: family ?? 4, port: even ?? "any" } as const;
-  return hasAdditional ? [first, { family: 6, port: "any" }] : [first];
-}
-
-/** As `question`, with bytes of its own. */
-function owned(question: Question): Question {
-  const message = new StunMessage();
-  message.load(question.message.bytes.slice());
-  return { ...question, message };
 }

@@ -13,6 +13,7 @@ import type { Account } from "../quotas.ts";
 import type { Timed } from "../timed.ts";
 import type { Tuple } from "../tuples.ts";
 import type { TurnUser } from "./credentials.ts";
+import type { RelayTransport } from "./wanted.ts";
 
 /** One relayed transport address. */
 export interface Relay {
@@ -38,6 +39,7 @@ const wholeAddress = { 4: 32, 6: 128 } as const;
 
 export class Allocation {
   readonly kind = "allocation";
+  readonly transport: RelayTransport;
   readonly tuple: Tuple;
   readonly user: TurnUser;
   /** The Allocate's: its repeat gets the same answer. */
@@ -57,12 +59,14 @@ export class Allocation {
   #byPeer: Map<AddressKey, TurnChannel> | undefined;
 
   constructor(
+    transport: RelayTransport,
     tuple: Tuple,
     user: TurnUser,
     transactionId: string,
     account: Account | undefined,
     deadlines: Deadlines<Timed>,
   ) {
+    this.transport = transport;
     this.tuple = tuple;
     this.user = user;
     this.transactionId = transactionId;

@@ -12,13 +12,15 @@ import type { Timed } from "../timed.ts";
 import type { Tuples } from "../tuples.ts";
 import type { Allocation, Relay } from "./allocation.ts";
 import type { Holdings } from "./holdings.ts";
+import type { RelayTransport } from "./wanted.ts";
 
 export class Allocations {
   readonly #tuples: Tuples;
   readonly #deadlines: Deadlines<Timed>;
   readonly #holdings: Holdings;
   readonly #byPort = new Map<PortId, Allocation>();
-  readonly #byRelay = new Map<AddressKey, Allocation>();
+  /** A number of UDP and one of TCP are two ports. */
+  readonly #byRelay = { udp: new Map<AddressKey, Allocation>(), tcp: new Map<AddressKey, Allocation>() };
   #size = 0;
 
   constructor(tuples: Tuples, deadlines: Deadlines<Timed>, holdings: Holdings) {
@@ -37,8 +39,8 @@ export class Allocations {
   }
 
   /** The allocation that has that relayed address. */
-  at(relayed: Address): Allocation | undefined {
-    return this.#byRelay.get(addressKey(relayed));
+  at(transport: RelayTransport, relayed: Address): Allocation | undefined {
+    return this.#byRelay[transport].get(addressKey(relayed));
   }
 
   /** It lives from now on, with those relays, whose ports are open. */
@@ -48,7 +50,7 @@ export class Allocations {
     allocation.tuple.trust++;
     for (const relay of relays) {
       this.#byPort.set(relay.port, allocation);
-      this.#byRelay.set(addressKey(relay.address), allocation);
+      this.#byRelay[allocation.transport].set(addressKey(relay.address), allocation);
     }
     this.#size++;
     this.renew(allocation, endsAt);
@@ -63,7 +65,7 @@ export class Allocations {
     this.#deadlines.drop(allocation.deadline);
     for (const relay of allocation.relays) {
       this.#byPort.delete(relay.port);
-      this.#byRelay.delete(addressKey(relay.address));
+      this.#byRelay[allocation.transport].delete(addressKey(relay.address));
       out.closePort(relay.port);
     }
     const { tuple } = allocation;

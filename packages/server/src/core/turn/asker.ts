@@ -3,9 +3,11 @@ import { type Address, equalBytes } from "@fractal-punch/machine";
 import {
   Attribute,
   concatBytes,
+  connectionIdOf,
   ErrorCode,
   integrityMatches,
   integritySha1Matches,
+  Method,
   nonceCookie,
   type PasswordAlgorithm,
   passwordAlgorithmOf,
@@ -15,7 +17,8 @@ import {
 } from "@fractal-punch/wire";
 import type { Question } from "../question.ts";
 import type { ServerState } from "../state.ts";
-import type { Credentials, TurnUser } from "./credentials.ts";
+import type { TurnUser } from "./credentials.ts";
+import type { TurnState } from "./turn-state.ts";
 
 export interface Asker {
   readonly user: TurnUser;
@@ -31,8 +34,9 @@ export const offeredAlgorithms: readonly PasswordAlgorithm[] = ["sha256", "md5"]
 const cookie: Uint8Array = nonceCookie({ passwordAlgorithms: true, usernameAnonymity: false });
 
 /** Who asks, or the code that says why nobody can tell. */
-export function askerOf(state: ServerState, credentials: Credentials, question: Question): Asker | ErrorCode {
+export function askerOf(state: ServerState, turn: TurnState, question: Question): Asker | ErrorCode {
   const { message, now, from } = question;
+  const { credentials } = turn;
   const sha256 = message.has(Attribute.messageIntegritySha256);
   if (!sha256 && !message.has(Attribute.messageIntegrity)) return ErrorCode.unauthenticated;
   const username = textOf(message, Attribute.username);
@@ -47,7 +51,10 @@ export function askerOf(state: ServerState, credentials: Credentials, question: 
   const matches = sha256 ? integrityMatches : integritySha1Matches;
   if (!matches(state.primitives, key, message)) return ErrorCode.unauthenticated;
   credentials.remember(now, user, algorithm, key);
-  return isFresh(state, nonce, now, from) ? { user, key, sha256 } : ErrorCode.staleNonce;
+  const isGood = [from, controlAddress(turn, message)].some(
+    (address) => address && isFresh(state, nonce, now, address),
+  );
+  return isGood ? { user, key, sha256 } : ErrorCode.staleNonce;
 }
 
 export function freshNonce(state: ServerState, now: number, from: Address): Uint8Array {
@@ -57,6 +64,15 @@ export function freshNonce(state: ServerState, now: number, from: Address): Uint
 function isFresh(state: ServerState, nonce: Uint8Array, now: number, from: Address): boolean {
   if (!equalBytes(nonce.subarray(0, cookie.length), cookie)) return false;
   return state.nonces.matches(nonce.subarray(cookie.length), from, state.clock.epochMs(now));
+}
+
+/**
+ * A ConnectionBind may come with the nonce of the connection's control connection: coturn's client takes no other there.
+ * What a nonce proves, the address, TCP has proven.
+ */
+function controlAddress({ pipes }: TurnState, message: StunMessage): Address | undefined {
+  const id = message.method === Method.connectionBind ? connectionIdOf(message) : undefined;
+  return id === undefined ? undefined : pipes.connection(id)?.allocation.tuple.address;
 }
 
 /**

@@ -72,6 +72,8 @@ export function bindChannel(state: ServerState, turn: TurnState, { question, ask
   const number = channelOf(message, lastTurnChannel);
   const peer = xorAddress(message, Attribute.xorPeerAddress);
   if (number === undefined || peer === undefined || peer.port === 0) return ErrorCode.badRequest;
+  // RFC 6062 has no channels.
+  if (allocation.transport !== "udp") return ErrorCode.allocationMismatch;
   const refusal = refusalOf(state, turn, allocation, peer);
   if (refusal !== undefined) return refusal;
   if (!allocation.isBindable(now, number, peer)) return ErrorCode.badRequest;

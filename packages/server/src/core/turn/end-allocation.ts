@@ -2,6 +2,7 @@ import type { Outbox } from "@fractal-punch/machine";
 import type { ServerEvent } from "../events.ts";
 import type { ServerState } from "../state.ts";
 import type { Allocation } from "./allocation.ts";
+import { endPipe } from "./piping.ts";
 import type { TurnState } from "./turn-state.ts";
 
 /** Closes its ports and gives back what it has not used. */
@@ -13,6 +14,7 @@ export function endAllocation(
   out: Outbox<ServerEvent>,
 ): void {
   const { port, address } = allocation.tuple;
+  for (const { pipe } of turn.pipes.of(allocation)) endPipe({ state, turn, now, out }, pipe);
   turn.allocations.end(allocation, out);
   state.streams.release(now, port, address);
   if (allocation.account === undefined) return;

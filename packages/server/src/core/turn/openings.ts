@@ -8,17 +8,11 @@ import type { Question } from "../question.ts";
 import type { Tuple } from "../tuples.ts";
 import type { Allocation, RefusedFamily, Relay } from "./allocation.ts";
 import type { Asker } from "./asker.ts";
+import type { Wanted } from "./wanted.ts";
 
 export interface PortRange {
   readonly first: number;
   readonly last: number;
-}
-
-/** A port that a client wants. */
-export interface Wanted {
-  readonly family: 4 | 6;
-  /** "pair": an even one, with the one above it kept. "kept": the one above the last. */
-  readonly port: "any" | "even" | "pair" | "kept";
 }
 
 /** A port that is taken is drawn again, so many times in all. */
@@ -79,14 +73,20 @@ export class Openings {
     const [wanted] = opening.wanted;
     if (wanted === undefined || opening.tries >= maxTries) return false;
     opening.tries++;
-    const id = this.#nextPort++;
+    const id = this.takeId();
     this.#byPort.set(id, opening);
     this.#byTuple.set(opening.allocation.tuple, opening);
     opening.port = id;
     const above = (opening.relays.at(-1)?.address.port ?? 0) + 1;
     const port = wanted.port === "kept" ? above : this.#draw(random, wanted.port);
-    out.openPort(id, { family: wanted.family, port, lean: true });
+    const { transport } = opening.allocation;
+    out.openPort(id, { transport, family: wanted.family, port, lean: true });
     return true;
+  }
+
+  /** A number for a port of the relay. */
+  takeId(): PortId {
+    return this.#nextPort++;
   }
 
   /** The opening that waits for that port, which it waits for no more. */

@@ -17,6 +17,7 @@ import type { ServerState } from "../state.ts";
 import type { Tuple } from "../tuples.ts";
 import type { Allocation } from "./allocation.ts";
 import { isRelayPort } from "./openings.ts";
+import { relayPiece } from "./piping.ts";
 import type { TurnState } from "./turn-state.ts";
 
 /** Where a datagram goes on from. */
@@ -40,9 +41,11 @@ export function relayForTurn(
   const { counters } = relaying.state;
   if (isRelayPort(port)) {
     const relayed = relaying.turn.allocations.throughPort(port);
-    // Without one it is kept for somebody, or was just closed.
-    if (relayed === undefined) counters.dropped.add("no-allocation");
-    else counters.relayed("from-peer", relayToClient(relaying, relayed, from, bytes), bytes);
+    if (relayed?.transport === "udp")
+      counters.relayed("from-peer", relayToClient(relaying, relayed, from, bytes), bytes);
+    else if (relaying.turn.pipes.has(port)) relayPiece(relaying, port, from, bytes);
+    // The port is kept for somebody, or was just closed.
+    else counters.dropped.add("no-allocation");
     return true;
   }
   if (tuple?.allocation === undefined || ((bytes[0] ?? 0) & 0xc0) !== 0x40) return false;
@@ -88,7 +91,7 @@ function relayToPeer(relaying: Relaying, allocation: Allocation, peer: Address, 
   const relay = allocation.relay(peer.family);
   if (relay === undefined || !allocation.permits(now, peer)) return "no-permission";
   // Inside, because a server behind a 1:1 NAT may not reach its own public address.
-  const other = turn.allocations.at(peer);
+  const other = turn.allocations.at("udp", peer);
   const isRefused = other === undefined ? turn.policy.refusal(peer) !== undefined : !other.permits(now, relay.address);
   if (isRefused) return "no-permission";
   if (!spend(relaying, allocation, data.length)) return "no-credit";

@@ -12,6 +12,7 @@ import { Allocations } from "./allocations.ts";
 import { Credentials } from "./credentials.ts";
 import { Holdings } from "./holdings.ts";
 import { Openings, type PortRange } from "./openings.ts";
+import { Pipes } from "./pipes.ts";
 import { Reservations } from "./reservations.ts";
 
 /** IPv4 and UDP have no larger ones. */
@@ -33,6 +34,7 @@ export interface TurnState {
   readonly allocations: Allocations;
   readonly openings: Openings;
   readonly reservations: Reservations;
+  readonly pipes: Pipes;
   readonly policy: RelayPolicy;
   /** For Data indications, which are larger than what they carry. */
   readonly builder: StunBuilder;
@@ -60,6 +62,7 @@ export function createTurnState(options: TurnOptions, surroundings: TurnSurround
     allocations: new Allocations(tuples, deadlines, holdings),
     openings: new Openings(relayPorts),
     reservations: new Reservations(deadlines, holdings),
+    pipes: new Pipes(),
     policy: new RelayPolicy({ allow, deny, own: [] }),
     builder: new StunBuilder(largestDatagramBytes),
   };

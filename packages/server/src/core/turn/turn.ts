@@ -1,5 +1,5 @@
 /** TURN's requests (RFC 8656): who asks, about which allocation, and what becomes of it. */
-import { ErrorCode, Method } from "@fractal-punch/wire";
+import { Attribute, ErrorCode, Method, requestedTransportOf, type StunMessage, Transport } from "@fractal-punch/wire";
 import type { Outcome } from "../outcome.ts";
 import type { Question } from "../question.ts";
 import type { ServerState } from "../state.ts";
@@ -7,7 +7,9 @@ import { allocate } from "./allocate.ts";
 import { refuseAsker, refuseStranger, refuseUnknown } from "./answers.ts";
 import { type Asker, askerOf } from "./asker.ts";
 import { bindChannel, createPermission, refresh } from "./changes.ts";
+import { bindConnection } from "./connection-bind.ts";
 import { relaySend } from "./relaying.ts";
+import { connectToPeer } from "./tcp-connect.ts";
 import type { TurnState } from "./turn-state.ts";
 
 /**
@@ -20,13 +22,14 @@ export function handleTurn(
   question: Question,
   unknown: readonly number[],
 ): Outcome | undefined {
-  const asker = askerOf(state, turn.credentials, question);
+  const asker = askerOf(state, turn, question);
   if (typeof asker === "number") return challenge(state, turn, question, asker);
-  if (unknown.length > 0) {
+  const isMisplaced = wantsWholeSegments(question.message, unknown);
+  if (unknown.length > 0 && !isMisplaced) {
     refuseUnknown(state, question, asker, unknown);
     return { code: ErrorCode.unknownAttribute };
   }
-  const result = change(state, turn, question, asker);
+  const result = isMisplaced ? ErrorCode.badRequest : change(state, turn, question, asker);
   if (typeof result === "string") return result === "later" ? undefined : "served";
   refuseAsker(state, question, asker, result);
   return { code: result };
@@ -63,6 +66,7 @@ function challenge(state: ServerState, turn: TurnState, question: Question, code
 function change(state: ServerState, turn: TurnState, question: Question, asker: Asker): ErrorCode | "served" | "later" {
   const { method } = question.message;
   if (method === Method.allocate) return allocate(state, turn, question, asker);
+  if (method === Method.connectionBind) return bindConnection(state, turn, question, asker);
   const allocation = question.tuple?.allocation;
   if (allocation === undefined) return ErrorCode.allocationMismatch;
   if (allocation.user.username !== asker.user.username) return ErrorCode.wrongCredentials;
@@ -74,7 +78,15 @@ function change(state: ServerState, turn: TurnState, question: Question, asker: 
       return createPermission(state, turn, request);
     case Method.channelBind:
       return bindChannel(state, turn, request);
+    case Method.tcpConnect:
+      return connectToPeer(state, turn, request);
     default:
       return ErrorCode.badRequest;
   }
+}
+
+/** DONT-FRAGMENT in an Allocate for TCP: refused as misplaced, not as unknown (RFC 6062 section 5.1). */
+function wantsWholeSegments(message: StunMessage, unknown: readonly number[]): boolean {
+  const isAlone = unknown.length === 1 && unknown[0] === Attribute.dontFragment;
+  return isAlone && message.method === Method.allocate && requestedTransportOf(message) === Transport.tcp;
 }
