@@ -86,7 +86,10 @@ export interface Outbox<Event> {
   forward(port: PortId, to: Address, head: Uint8Array, start: number, options?: SendOptions): void;
   /** Opens a socket under a number that the machine chose; `port-opened` or `port-failed` follows as a command. */
   openPort(port: PortId, request: PortRequest): void;
-  /** Its streams end with it. What is closed by the machine itself is not told to it. */
+  /**
+   * Streams that came to it are broken off; one that was dialled ends as with `closeStream`. What is closed by the machine
+   * itself is not told to it.
+   */
   closePort(port: PortId): void;
   /** Ends a stream once what was sent has left, or after a few seconds. Does nothing when there is none. */
   closeStream(port: PortId, to: Address): void;

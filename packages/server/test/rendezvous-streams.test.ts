@@ -78,6 +78,21 @@ test("a host that goes over to a stream takes its channels along, and back to UD
   }
 });
 
+test("a host that goes over to a stream takes the channels of both families along", () => {
+  const server = serving();
+  const host = new TestHost(server, hostHome);
+  host.registered(host.register());
+  host.registered(host.register(at("[2001:db8::7]:5000")));
+  const home6 = at("[2001:db8::9]:6000");
+  const client = new TestClient(server, host.clientTicket(), home6);
+  const { channel, nonce } = client.connected(client.connect());
+  client.prove(nonce);
+  assert.deepEqual(portsOf(server.receive(home6, channelData(channel))), [udp6]);
+  server.dial(hostByTls, tls);
+  host.registered(host.register(hostByTls));
+  assert.deepEqual(portsOf(server.receive(home6, channelData(channel))), [tls]);
+});
+
 test("a client is introduced over the host's stream, also when another leg of the host is of the client's family", () => {
   const server = serving();
   const host = new TestHost(server, at("[2001:db8::7]:5000"));
@@ -86,6 +101,14 @@ test("a client is introduced over the host's stream, also when another leg of th
   host.registered(host.register(hostByTls));
   const client = new TestClient(server, host.clientTicket(), at("[2001:db8::9]:6000"));
   assert.deepEqual(portsOf(client.connect()), [udp6, tls]);
+});
+
+test("a client is introduced by the way that the host came last, since streams die in silence", () => {
+  const server = serving();
+  const host = hostByStream(server);
+  host.registered(host.register(at("[2001:db8::7]:5000")));
+  const client = new TestClient(server, host.clientTicket(), clientHome);
+  assert.deepEqual(portsOf(client.connect()), [udp, udp6]);
 });
 
 test("with a client's stream its channels end, and who has its address next has none of them", () => {

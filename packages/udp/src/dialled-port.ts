@@ -57,7 +57,7 @@ export class DialledPort implements Port, StreamListener {
     this.#isOpen = false;
     clearTimeout(this.#deadline);
     if (this.#stream === undefined) this.#tcp.destroy();
-    else this.#stream.destroy();
+    else this.#stream.close();
     return this.#closed;
   }
 

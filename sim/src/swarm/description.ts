@@ -2,6 +2,7 @@
 import type { Draw, EndDraw, HomeDraw } from "./draw.ts";
 import { lineText } from "./line-draw.ts";
 import type { MisfortuneDraw } from "./misfortune-draw.ts";
+import type { UdpBlockDraw } from "./udp-block.ts";
 
 export function describe(draw: Draw): string {
   const clients = draw.clients.map((client, index) => `client ${index}: ${endText(client)}`);
@@ -15,6 +16,7 @@ export function describe(draw: Draw): string {
   if (draw.pushes) parts.push("pushes");
   if (draw.observed) parts.push("observed");
   parts.push(...draw.misfortunes.map(misfortuneText));
+  if (draw.udpBlock) parts.push(blockText(draw.udpBlock));
   if (draw.pauseMs > 0) parts.push(`silent for ${draw.pauseMs / 1000} s`);
   parts.push(`in the end: ${draw.ending}`);
   return parts.join("; ");
@@ -29,6 +31,11 @@ function homeText({ families, nat, carrier, firewall, shortLived, line }: HomeDr
   const ip6 = `IPv6 ${firewall ? "behind a firewall" : "public"}`;
   const place = families === "4" ? ip4 : families === "6" ? ip6 : `${ip4} and ${ip6}`;
   return `${place}${shortLived ? ", short-lived" : ""}, ${lineText(line)}`;
+}
+
+function blockText({ at, fromMs, forMs }: UdpBlockDraw): string {
+  const from = fromMs === undefined ? "from the start" : `after ${fromMs} ms`;
+  return `${from} UDP is blocked at ${at.join(" and ")} (${forMs === undefined ? "for ever" : `${forMs} ms`})`;
 }
 
 function misfortuneText({ kind, atMs, forMs, shiftMs, home }: MisfortuneDraw): string {

@@ -3,6 +3,7 @@ import { Prng } from "../prng.ts";
 import { drawLine, type LineDraw } from "./line-draw.ts";
 import { drawMisfortunes, type MisfortuneDraw } from "./misfortune-draw.ts";
 import { type NatName, natNames } from "./nat-kinds.ts";
+import { drawUdpBlock, type UdpBlockDraw } from "./udp-block.ts";
 
 /** Where one end is. */
 export interface HomeDraw {
@@ -44,6 +45,7 @@ export interface Draw {
   readonly pauseMs: number;
   readonly observed: boolean;
   readonly misfortunes: readonly MisfortuneDraw[];
+  readonly udpBlock: UdpBlockDraw | undefined;
   readonly ending: "close" | "vanish" | "host stops" | "host vanishes";
 }
 
@@ -73,8 +75,14 @@ export function drawOf(seed: number): Draw {
     // A first message that was refused for its time could be sent again by the observer once its time has come.
     observed: prng.chance(0.2) && clients.every(({ clockOffsetMs }) => clockOffsetMs === 0),
     misfortunes: drawMisfortunes(prng, datagrams * everyMs, () => drawHome(prng, mixed, lossy)),
+    udpBlock: drawUdpBlock(seed, datagrams * everyMs),
     ending: drawEnding(prng),
   };
+}
+
+/** Whether anything befalls anybody. */
+export function isTroubled({ misfortunes, udpBlock }: Draw): boolean {
+  return misfortunes.length > 0 || udpBlock !== undefined;
 }
 
 /** Whether any line loses datagrams. */

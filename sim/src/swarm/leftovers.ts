@@ -69,14 +69,16 @@ function sessionsLeft({ sessions, clients, pair }: Scene): string | undefined {
 }
 
 function serverLeft({ pair }: Scene): string | undefined {
-  const { registrations, introductions, channels, tuples } = pair.serverSizes ?? {};
-  if (!registrations && !introductions && !channels && !tuples && pair.server.nextWake() === Infinity) return undefined;
-  const sizes = `${registrations} registrations, ${introductions} introductions, ${channels} channels and ${tuples} 5-tuples`;
+  const { registrations, introductions, channels, tuples, streams } = pair.serverSizes ?? {};
+  if (!registrations && !introductions && !channels && !tuples && !streams && pair.server.nextWake() === Infinity)
+    return undefined;
+  const sizes = `${registrations} registrations, ${introductions} introductions, ${channels} channels, ${streams} streams and ${tuples} 5-tuples`;
   return `the server still has ${sizes}, and wakes at ${pair.server.nextWake()} ms,`;
 }
 
 /** A peer that has ended holds no socket and no deadline. */
 function nodeLeft<Command>(node: Node<Command, PeerEvent>): string | undefined {
   if (node.nextWake() !== Infinity) return `${node.name} has ended, but wakes at ${node.nextWake()} ms`;
-  return node.openPorts > 0 ? `${node.name} has ended, but holds ${node.openPorts} sockets` : undefined;
+  const held = node.openPorts + node.openStreams;
+  return held > 0 ? `${node.name} has ended, but holds ${held} sockets` : undefined;
 }

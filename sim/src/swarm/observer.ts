@@ -26,7 +26,8 @@ export class Observer {
     this.#prng = scene.world.random("observer");
     scene.world.watch({
       sent: (datagram) => {
-        if (this.#prng.chance(captureRate)) this.#underWay.set(datagram, datagram.target);
+        if (datagram.transport === "udp" && this.#prng.chance(captureRate))
+          this.#underWay.set(datagram, datagram.target);
       },
       dropped: (datagram) => void this.#underWay.delete(datagram),
       delivered: (datagram) => this.#capture(datagram),

@@ -2,8 +2,10 @@
 import type { HomeDraw } from "./draw.ts";
 import type { Home } from "./homes.ts";
 import { type NatName, natKinds } from "./nat-kinds.ts";
+import { isBlocked } from "./udp-block.ts";
 
 export function promisesDirect(a: Home, b: Home): boolean {
+  if (a.behind[0] !== b.behind[0] && (isBlocked(a) || isBlocked(b))) return false;
   if (a.draw.families !== "4" && b.draw.families !== "4") return true;
   if (a.draw.families === "6" || b.draw.families === "6") return false;
   if (a.behind[0] === b.behind[0]) return true;

@@ -1,12 +1,13 @@
 /** Random worlds, from seeds: runs one, and says what is wrong with it. */
 import type { DatagramEntry } from "../datagram-log.ts";
 import { describe } from "./description.ts";
-import { type Draw, drawOf, isLossy, isReordered } from "./draw.ts";
+import { type Draw, drawOf, isLossy, isReordered, isTroubled } from "./draw.ts";
 import { leftovers } from "./leftovers.ts";
 import { suffer } from "./misfortunes.ts";
 import { Observer } from "./observer.ts";
 import { Scene } from "./scene.ts";
 import { settle } from "./settling.ts";
+import { blockUdp } from "./udp-block.ts";
 
 /** The longest that a datagram of a calm world takes to the host and back. */
 const echoMs = 2000;
@@ -52,7 +53,7 @@ function faultOf(scene: Scene): string | undefined {
 /** The applications send, as long as misfortunes last. */
 function stream(scene: Scene, observer: Observer | undefined): void {
   const { world, draw } = scene;
-  const overAtMs = suffer(scene);
+  const overAtMs = Math.max(suffer(scene), draw.udpBlock?.fromMs === undefined ? 0 : blockUdp(scene));
   observer?.begin(draw.datagrams * draw.everyMs);
   for (let i = 0; i < draw.datagrams; i++) {
     scene.send();
@@ -77,7 +78,7 @@ function pause(scene: Scene): string | undefined {
 
 /** Nothing befalls it, and no line loses anything: nor do its ends, then. */
 function isCalm(draw: Draw): boolean {
-  if (draw.misfortunes.length > 0 || isLossy(draw)) return false;
+  if (isTroubled(draw) || isLossy(draw)) return false;
   // The reply to early data may overtake the message that has the keys to it; and where the way to the server is the
   // longer one, large replies reach it before the requests that a client without proof has its credit from.
   const early = draw.early && isReordered(draw);

@@ -15,6 +15,7 @@ import type { Draw } from "./draw.ts";
 import { type Home, Homes } from "./homes.ts";
 import { Ledger } from "./ledger.ts";
 import { lineOptionsOf } from "./line-draw.ts";
+import { blockUdp } from "./udp-block.ts";
 
 export type ClientNode = Node<PeerCommand, PeerEvent>;
 
@@ -46,7 +47,7 @@ export class Scene {
     for (const index of draw.clients.keys()) this.clientHomes.push(this.#clientHome(index));
     const server = { ...lineOptionsOf(draw.serverLine), ...(this.#needs6() && { address: dualServer }) };
     const host = { behind: this.hostHome.behind, clockOffsetMs: draw.host.clockOffsetMs };
-    this.pair = new Pair({ client: this.#endOptions(0), host, server, earlyData: draw.early }, this.world);
+    this.pair = new Pair({ client: this.#endOptions(0), host, server, tls: true, earlyData: draw.early }, this.world);
     const { to, delayMs } = draw.detour ?? {};
     if (to !== undefined) this.world.impair(this.pair.client, this.pair[to], { delayMs: delayMs ?? 0 });
   }
@@ -55,6 +56,7 @@ export class Scene {
   begin(): void {
     const { pair, world, draw } = this;
     pair.host.onEvent((event) => this.#atHost(event));
+    if (draw.udpBlock !== undefined && draw.udpBlock.fromMs === undefined) blockUdp(this);
     pair.begin();
     world.run(world.now + draw.waitMs);
     this.#clientStarts(0, pair.client);

@@ -1,5 +1,5 @@
 /** What a swarm's world has to come to once nothing befalls it any more: every session works, and both ends agree on its path. */
-import { isLossy } from "./draw.ts";
+import { isLossy, isTroubled } from "./draw.ts";
 import { promisesDirect } from "./promise.ts";
 import type { Scene } from "./scene.ts";
 
@@ -27,7 +27,7 @@ interface Wrong {
 /** Lets time pass until everything is well; says what is not, when it takes too long. */
 export function settle(scene: Scene): string | undefined {
   const { world, draw, clients } = scene;
-  const limits = isLossy(draw) ? lossy : draw.misfortunes.length > 0 ? troubled : calm;
+  const limits = isLossy(draw) ? lossy : isTroubled(draw) ? troubled : calm;
   const startedAtMs = world.now;
   const starts = clients.map((_, index) => scene.ledger.progress(index).next);
   for (;;) {

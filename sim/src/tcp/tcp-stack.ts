@@ -78,7 +78,7 @@ export class TcpStack {
     const connection = this.dial(0, to, this.#dialledStream(id, to));
     streams.set(addressKey(to), connection);
     const giveUp = (): void => {
-      if (connection.isOpen || streams.get(addressKey(to)) !== connection) return;
+      if (connection.isOpen || this.#streams.get(id) !== streams || streams.size === 0) return;
       this.close(id);
       host.dialFailed(id, "ETIMEDOUT");
     };
@@ -104,12 +104,16 @@ export class TcpStack {
     this.#streams.get(id)?.get(addressKey(to))?.hold(isHeld);
   }
 
-  /** Nobody listens any more; the port's streams are broken off. */
+  /** Nobody listens any more, and the port's streams are broken off; one that was dialled ends when all has left. */
   close(id: PortId): void {
     const streams = this.#streams.get(id);
+    const listened = this.#listening.get(id) !== undefined;
     this.#listening.close(id);
     this.#streams.delete(id);
-    for (const connection of streams?.values() ?? []) connection.reset();
+    for (const connection of streams?.values() ?? []) {
+      if (listened) connection.reset();
+      else connection.close();
+    }
   }
 
   /** The system of a program that is gone breaks off its streams. */

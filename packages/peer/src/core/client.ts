@@ -286,9 +286,12 @@ export class Client
    */
   directOverdue(now: number, out: Out): void {
     const profiles = [this.ownProfile(), this.#session.remoteProfile];
+    // A host that has come by TLS was seen by the server nowhere; where it can be since, only it says.
+    const reflexive = this.#session.namedCandidates.filter(({ kind }) => kind === "server-reflexive");
+    const hostAddresses = [...this.#hostAddresses, ...reflexive.map(({ address }) => address)];
     const isFit = (family: 4 | 6): boolean =>
       this.#sockets.ofFamily(family) !== undefined &&
-      this.#hostAddresses.some((each) => each.family === family) &&
+      hostAddresses.some((each) => each.family === family) &&
       profiles.every((profile) => !["varying", "blocked"].includes(profile[family === 4 ? "v4" : "v6"]));
     const family = ([4, 6] as const).find(isFit);
     if (family) this.#session.fresh.begin(now, family, out);

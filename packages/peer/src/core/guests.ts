@@ -1,5 +1,5 @@
 /** The sessions of a host: by number, by the channel they are relayed over, and by the invite they came with. */
-import { asciiText } from "@fractal-punch/wire";
+import { asciiText, type SealedHeader } from "@fractal-punch/wire";
 import type { RelayedRoute } from "./route.ts";
 import type { Session } from "./session.ts";
 
@@ -12,6 +12,8 @@ export interface Guest {
   readonly inviteId: Uint8Array;
   /** The Connects that brought the client here, the latest first; repeats of that come over other channels, too. */
   introductions: readonly string[];
+  /** The packet of the resume that was sealed last, of those that came. */
+  resume: SealedHeader | undefined;
   readonly channels: Set<string>;
 }
 
@@ -36,7 +38,7 @@ export class Guests {
   }
 
   add(session: Session, inviteId: Uint8Array): Guest {
-    const guest = { session, inviteId, introductions: [], channels: new Set<string>() };
+    const guest = { session, inviteId, introductions: [], resume: undefined, channels: new Set<string>() };
     this.#byNumber.set(session.id, guest);
     return guest;
   }
@@ -46,9 +48,13 @@ export class Guests {
     return guest.introductions[0] === asciiText(transactionId);
   }
 
-  /** Whether it came late: the client has come by a newer one since. */
-  isOvertaken(guest: Guest, transactionId: Uint8Array): boolean {
-    return guest.introductions.indexOf(asciiText(transactionId)) > 0;
+  /** Whether a resume came late: the client has sealed another one since, for a newer Connect, and that was faster. */
+  isOvertaken(guest: Guest, transactionId: Uint8Array, resume: SealedHeader): boolean {
+    const age = guest.introductions.indexOf(asciiText(transactionId));
+    const last = guest.resume;
+    const isOlder = last !== undefined && last.index === resume.index && resume.counter < last.counter;
+    if (!isOlder) guest.resume = resume;
+    return age > 0 || (age < 0 && isOlder);
   }
 
   /**

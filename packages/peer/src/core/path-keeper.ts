@@ -8,7 +8,7 @@ import type { Out } from "./context.ts";
 import { Path } from "./path.ts";
 import { Paths } from "./paths.ts";
 import { Rounds } from "./rounds.ts";
-import { type Route, sendOn } from "./route.ts";
+import { type RelayedRoute, type Route, sendOn } from "./route.ts";
 import { activeMs, freshSocketAfterMs, unprovenAllowance } from "./timing.ts";
 
 /** What a keeper asks of its session. */
@@ -111,10 +111,7 @@ export class PathKeeper {
 
   /** Something authentic came by this route: notes it, and gives the path, a new one when the source was not known. */
   heard(now: number, route: Route): Path | undefined {
-    const path =
-      route.kind === "relayed"
-        ? this.paths.find(route)
-        : this.#direct(route, "peer-reflexive", unprovenAllowance, false);
+    const path = route.kind === "relayed" ? this.#relayed(now, route) : this.#reflexive(route);
     path?.heard(now);
     return path;
   }
@@ -175,6 +172,18 @@ export class PathKeeper {
   /** The addresses that the server or the peer's own datagrams showed, as opposed to those it named. */
   get seenAddresses(): Address[] {
     return this.paths.all.filter(({ named }) => !named).map(({ route }) => route.remote);
+  }
+
+  /** A host's channel that comes by another socket: the server moved it, when the host's way there changed. */
+  #relayed(now: number, route: RelayedRoute): Path | undefined {
+    const isMoved = this.paths.all.some(
+      (path) => path.route.kind === "relayed" && path.route.channel === route.channel,
+    );
+    return this.#role === "host" && isMoved ? this.addRelay(now, route, true) : this.paths.find(route);
+  }
+
+  #reflexive(route: Route): Path {
+    return this.#direct(route, "peer-reflexive", unprovenAllowance, false);
   }
 
   #active(now: number): boolean {

@@ -41,6 +41,8 @@ export class Path {
   readonly #waiting: Map<number, number> = new Map();
   #triedUntilMs = -Infinity;
   #buried = false;
+  /** Probes from before are not held against it. */
+  #judgedFromMs = -Infinity;
   /** Since when it is doubted; `Infinity` when it is not. */
   #doubtedAtMs = Infinity;
   /** Datagrams that were sent there while nothing proved it. */
@@ -85,6 +87,7 @@ export class Path {
     if (!this.#buried || this.route.kind !== "relayed") return;
     // The other end is back on a relayed path that was given up; nobody else would try it again.
     this.#buried = false;
+    this.#judgedFromMs = now;
     this.nextProbeAtMs = now;
   }
 
@@ -192,8 +195,9 @@ export class Path {
     return oldest === undefined ? 0 : now - oldest;
   }
 
+  /** When the oldest probe left that nothing has answered. */
   #oldestWaiting(): number | undefined {
-    for (const sentAt of this.#waiting.values()) return sentAt;
+    for (const sentAt of this.#waiting.values()) return Math.max(sentAt, this.#judgedFromMs);
     return undefined;
   }
 

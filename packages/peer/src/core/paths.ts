@@ -50,9 +50,10 @@ export class Paths {
     return this.#direct;
   }
 
-  /** The newest proven relayed path, or the newest one. */
+  /** The newest proven relayed path, or the newest one that was not given up, or the newest one. */
   get relay(): Path | undefined {
-    return this.#all.findLast((path) => path.proven && isRelayed(path)) ?? this.#all.findLast(isRelayed);
+    const relays = this.#all.filter(isRelayed);
+    return relays.findLast(({ proven }) => proven) ?? relays.findLast(({ standing }) => standing) ?? relays.at(-1);
   }
 
   /** Whether the direct path is there, but loses so much more than the relay that the relay is better. */

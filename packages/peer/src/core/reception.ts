@@ -220,7 +220,7 @@ export class Reception {
     const found = this.#parts.table.findFor(packet);
     const guest = found && this.#parts.guests.find(found.session.id);
     if (!found || !guest || !guest.session.resume(now, found.keys, packet, found.header)) return;
-    if (this.#parts.guests.isOvertaken(guest, arrival.transactionId)) return;
+    if (this.#parts.guests.isOvertaken(guest, arrival.transactionId, found.header)) return;
     this.#parts.guests.introduced(guest, arrival.transactionId, arrival.relay, false);
     guest.session.keeper.paths.direct?.doubt(now);
     const relay = guest.session.addRelay(now, arrival.relay, out);

@@ -14,8 +14,8 @@ export const connectPatienceMs = 10_000;
 /** Of UDP, after which TLS is tried beside it; where there are two sockets, both are silent for a little longer. */
 export const tlsAfterMs = 700;
 export const tlsConfirmMs = 300;
-/** Of a TLS connection, after which it is given up; and how long after one the next is dialled. */
-export const tlsSilentMs = 3000;
+/** Of a TLS connection, after which it is given up; and how long after one was dialled the next may be. */
+export const tlsSilentMs = 5000;
 export const tlsRedialMs = 2000;
 /** What is still on its way over TLS when UDP has taken over. */
 export const tlsLingerMs = 5000;

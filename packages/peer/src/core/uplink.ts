@@ -43,7 +43,7 @@ export class Uplink implements Sleeper {
   #now = 0;
   /** The socket whose way to the server is, or was last, over TLS. */
   #carried: ServerLink | undefined;
-  /** Whether requests go over TLS, and whether relayed datagrams do: those follow when the server knows the new way. */
+  /** Whether requests go over TLS, and whether the server knows that relayed datagrams do; in between they go both ways. */
   #requestsByTls = false;
   #relayedByTls = false;
   /** Transaction ids of what went out by UDP, oldest first. */
@@ -119,15 +119,8 @@ export class Uplink implements Sleeper {
 
   opened(now: number, local: Address, out: Out): void {
     this.#stream.opened(local);
-    const { carried } = this;
-    if (this.#askedAtMs === Infinity || carried === undefined) return this.#close(out);
-    this.#requestsByTls = true;
-    this.#relayedByTls = true;
-    if (now - this.#udpSinceMs >= udpSteadyMs) this.#probeGapMs = firstUdpProbeMs;
-    for (const link of this.#sockets.links) link.blocked = true;
-    this.#probeAtMs = now + this.#probeGapMs;
-    this.#owner.wayChanged(now, carried, out);
-    this.#arm();
+    if (this.#askedAtMs === Infinity) this.#close(out);
+    else this.#toTls(now, out);
   }
 
   /** It could not be opened, or has ended. */
@@ -138,10 +131,10 @@ export class Uplink implements Sleeper {
 
   /** The server has heard from the way that requests take now. */
   settled(now: number): void {
-    if (this.#requestsByTls || !this.#relayedByTls) return;
-    this.#relayedByTls = false;
+    this.#relayedByTls = this.#requestsByTls;
+    if (this.#requestsByTls) return;
     for (const link of this.#sockets.links) link.blocked = false;
-    this.#closeAtMs = now + tlsLingerMs;
+    if (this.#stream.state === "open") this.#closeAtMs = Math.min(this.#closeAtMs, now + tlsLingerMs);
     this.#arm();
   }
 
@@ -162,13 +155,16 @@ export class Uplink implements Sleeper {
   wake(now: number, _reason: string, out: Out): void {
     if (now >= this.#closeAtMs) this.#close(out);
     if (now >= this.#tlsAskedAtMs + tlsSilentMs) this.ended(now, out);
-    if (now >= this.#dialAtMs) this.#dial(now, out);
+    if (now >= this.#silentAtMs) this.#afterSilence(now, out);
     if (now >= this.#probeAtMs) this.#probe(now, out);
     this.#arm();
   }
 
-  get #dialAtMs(): number {
-    return this.#stream.state === "closed" ? Math.max(this.#askedAtMs + tlsAfterMs, this.#redialAtMs) : Infinity;
+  /** When UDP has been silent for long enough to do something about it. */
+  get #silentAtMs(): number {
+    const { state } = this.#stream;
+    if (this.#requestsByTls || state === "dialling") return Infinity;
+    return Math.max(this.#askedAtMs + tlsAfterMs, state === "closed" ? this.#redialAtMs : 0);
   }
 
   #divert(port: PortId, to: Address, bytes: Uint8Array): boolean {
@@ -177,12 +173,13 @@ export class Uplink implements Sleeper {
     if (!isRelayed && !isStun(bytes)) return false;
     const link = this.#sockets.link(port);
     if (link === undefined || !sameAddress(to, link.server)) return false;
-    const byTls = (isRelayed ? this.#relayedByTls : this.#requestsByTls) && link === this.#carried;
+    const byTls = link === this.#carried && (this.#requestsByTls || (isRelayed && this.#relayedByTls));
     if (isAsked && byTls) this.#tlsAskedAtMs = Math.min(this.#tlsAskedAtMs, this.#now);
     else if (isAsked) this.#asked(link, bytes);
     this.#arm();
     if (byTls && this.#outbox) this.#stream.send(bytes, this.#outbox.inner);
-    return byTls;
+    const isBetween = isRelayed && this.#requestsByTls !== this.#relayedByTls;
+    return byTls && !isBetween;
   }
 
   /** By UDP. */
@@ -199,7 +196,7 @@ export class Uplink implements Sleeper {
   }
 
   /** One family's silence is not UDP's: the other's socket asks, too, before there is TLS. */
-  #dial(now: number, out: Out): void {
+  #afterSilence(now: number, out: Out): void {
     const links = this.#sockets.links.filter(({ local }) => local !== undefined);
     const unasked = links.filter(({ port }) => !this.#askedOn.has(port));
     if (unasked.length > 0) {
@@ -207,10 +204,22 @@ export class Uplink implements Sleeper {
       for (const link of unasked) this.#ask(link, out);
       return;
     }
+    if (this.#stream.state === "open") return this.#toTls(now, out);
     const link = links[this.#dials++ % links.length];
     if (link === undefined || this.tls === undefined) return;
     this.#carried = link;
+    this.#redialAtMs = now + tlsRedialMs;
     this.#stream.dial(link.server, this.tls, out);
+  }
+
+  #toTls(now: number, out: Out): void {
+    this.#requestsByTls = true;
+    this.#closeAtMs = Infinity;
+    if (now - this.#udpSinceMs >= udpSteadyMs) this.#probeGapMs = firstUdpProbeMs;
+    this.#probeAtMs = now + this.#probeGapMs;
+    for (const link of this.#sockets.links) link.blocked = true;
+    if (this.#carried) this.#owner.wayChanged(now, this.#carried, out);
+    this.#arm();
   }
 
   #toUdp(now: number, out: Out): void {
@@ -222,9 +231,11 @@ export class Uplink implements Sleeper {
     this.#arm();
   }
 
+  /** Requests go by UDP again, which shows whether that gets through now; else TLS is dialled anew. */
   #streamGone(now: number, out: Out): void {
-    this.#redialAtMs = now + tlsRedialMs;
+    const carried = this.#requestsByTls ? this.#carried : undefined;
     this.#close(out);
+    if (carried) this.#owner.wayChanged(now, carried, out);
   }
 
   #close(out: Out): void {
@@ -251,7 +262,7 @@ export class Uplink implements Sleeper {
   }
 
   #arm(): void {
-    const dueAt = Math.min(this.#dialAtMs, this.#tlsAskedAtMs + tlsSilentMs, this.#probeAtMs, this.#closeAtMs);
+    const dueAt = Math.min(this.#silentAtMs, this.#tlsAskedAtMs + tlsSilentMs, this.#probeAtMs, this.#closeAtMs);
     this.#context.deadlines.set(this.#deadline, dueAt);
   }
 }

@@ -81,11 +81,15 @@ export class Registration {
     return this.liveLegs.filter(({ tuple }) => !tuple.isStream).map(({ tuple }) => tuple.address);
   }
 
-  /** The leg over which a client of that family is introduced; a host that came by a stream has no UDP. */
+  /**
+   * The leg over which a client of that family is introduced. A host that came by a stream last has no UDP; one that came
+   * by UDP since needs none of its streams any more.
+   */
   legFor(family: 4 | 6): Leg | undefined {
-    const { liveLegs } = this;
-    const stream = liveLegs.find(({ tuple }) => tuple.isStream);
-    return stream ?? liveLegs.find(({ tuple }) => tuple.address.family === family) ?? liveLegs[0];
+    const legs = this.liveLegs.toSorted((a, b) => b.sequence - a.sequence);
+    if (legs[0]?.tuple.isStream === true) return legs[0];
+    const udp = legs.filter(({ tuple }) => !tuple.isStream);
+    return udp.find(({ tuple }) => tuple.address.family === family) ?? udp[0];
   }
 }
 
@@ -154,7 +158,7 @@ export class Registrations {
     this.#count(ticket.username, 1);
   }
 
-  /** The host is reachable on that 5-tuple from now on; its channels of that family follow. */
+  /** The host is reachable on that 5-tuple from now on; its channels of that family follow, to a stream all of them. */
   place(registration: Registration, tuple: Tuple, sequence: number, endsAt: number): void {
     const { family } = tuple.address;
     const leg = registration.leg(family);
@@ -168,8 +172,11 @@ export class Registrations {
       return;
     }
     const placed: Leg = { tuple, sequence, endsAt, live: true };
+    const other = registration.leg(family === 4 ? 6 : 4);
     if (family === 4) registration.leg4 = placed;
     else registration.leg6 = placed;
+    // Who comes by a stream has no UDP of either family.
+    if (other !== undefined && tuple.isStream) this.#channels.move(registration, other.tuple, tuple);
     if (leg === undefined) return;
     this.#channels.move(registration, leg.tuple, tuple);
     this.lapse(registration, leg);
