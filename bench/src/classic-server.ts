@@ -8,6 +8,7 @@ const server = await serve({
   listen: ["127.0.0.1"],
   port: 0,
   secondPort: null,
+  tls: null,
   publicNames: ["127.0.0.1"],
   limits: { classicEntries: entries, classicLifeMs: lifeMs },
   onEvent: () => undefined,

@@ -1,5 +1,5 @@
 /** What a running server tells: JSON lines by pino, or on a terminal lines for people. */
-import { addressText } from "@fractal-punch/machine";
+import { addressText, type Transport, withPort } from "@fractal-punch/machine";
 import type { ServeEvent } from "@fractal-punch/server";
 import type { Fields } from "./output.ts";
 
@@ -40,13 +40,8 @@ export function logLine(event: ServeEvent): LogLine | undefined {
       return undefined;
     case "listen-failed":
       return listenFailedLine(event);
-    case "classic-matched": {
-      const { generation, transport } = event;
-      const client = addressText(event.client);
-      const cloudComputer = addressText(event.cloudComputer);
-      const text = `Classic ${transport.toUpperCase()}: a client at ${client} and a cloud computer at ${cloudComputer} were told of each other.`;
-      return info("classic-matched", { generation, transport, client, cloudComputer }, text);
-    }
+    case "classic-matched":
+      return classicLine(event);
     case "registered": {
       const { hostId, name } = event;
       const address = addressText(event.address);
@@ -88,6 +83,14 @@ export function logLine(event: ServeEvent): LogLine | undefined {
       return publicNamesLine(event);
     case "revocations-read":
       return info("revocations-read", { count: event.count }, `Revocations read: ${event.count}.`);
+    case "certificate-read":
+      return info(
+        "certificate-read",
+        { path: event.path },
+        `The new certificate in ${event.path} is used from now on.`,
+      );
+    case "certificate-fault":
+      return certificateFaultLine(event);
     case "state-fault":
       return warn(
         "state-fault",
@@ -97,16 +100,43 @@ export function logLine(event: ServeEvent): LogLine | undefined {
   }
 }
 
+function classicLine(event: ServeEvent & { type: "classic-matched" }): LogLine {
+  const { generation, transport } = event;
+  const client = addressText(event.client);
+  const cloudComputer = addressText(event.cloudComputer);
+  const text = `Classic ${transport.toUpperCase()}: a client at ${client} and a cloud computer at ${cloudComputer} were told of each other.`;
+  return info("classic-matched", { generation, transport, client, cloudComputer }, text);
+}
+
+function certificateFaultLine({ error }: ServeEvent & { type: "certificate-fault" }): LogLine {
+  const reason = error instanceof Error ? error.message : String(error);
+  const text = `The certificate's files have changed, and the one before is used still: ${reason}`;
+  return warn("certificate-fault", { error: reason }, text);
+}
+
 /** `undefined` for a port that the server cannot do without: that is an error of its own. */
 function listenFailedLine({ port, code }: ServeEvent & { type: "listen-failed" }): LogLine | undefined {
-  const { transport = "udp" } = port;
+  const { transport = "udp", local } = port;
   if (transport === "udp" && port.main) return undefined;
-  const loss =
-    transport === "udp"
-      ? "peers then learn less about their NATs"
-      : "programs that use TCP are not served. If another program has the port, stop that one and start the server again";
-  const text = `${transport.toUpperCase()} port ${port.port} cannot be opened (${code}). The server does without it; ${loss}.`;
+  const place = local === undefined ? `port ${port.port}` : addressText(withPort(local, port.port));
+  const fault = `${transport.toUpperCase()} ${place} cannot be opened (${code}).`;
+  const text = `${fault} The server does without it; ${losses[transport]}.${remedyOf(transport, code)}`;
   return warn("listen-failed", { transport, port: port.port, code }, text);
+}
+
+const losses = {
+  udp: "peers then learn less about their NATs",
+  tcp: "programs that use TCP are not served",
+  tls: "peers and programs that cannot use UDP may not get through",
+} as const;
+
+function remedyOf(transport: Transport, code: string): string {
+  if (code === "EADDRINUSE" && transport !== "tls")
+    return " Another program has the port: stop that one and start the server again.";
+  if (code === "EADDRINUSE")
+    return " Another program has the port, perhaps a web server: stop that one, choose another with --tls-port, or do without with --no-tls.";
+  if (transport !== "tls" || (code !== "EACCES" && code !== "EPERM")) return "";
+  return " Ports below 1024 need CAP_NET_BIND_SERVICE (AmbientCapabilities in a systemd unit) or root; or choose another with --tls-port, or do without with --no-tls.";
 }
 
 function publicNamesLine({ names, source, arePrivate }: ServeEvent & { type: "public-names" }): LogLine {

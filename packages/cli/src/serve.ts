@@ -1,14 +1,17 @@
 /** `fractal-punch serve`: runs the server until it is stopped. */
 import { type Address, addressText } from "@fractal-punch/machine";
+import { PunchError } from "@fractal-punch/peer";
 import {
   defaultLimits,
   defaultPort,
   defaultSecondPort,
   defaultStateFolder,
+  defaultTlsPort,
   type Limits,
   type PortRange,
   type RunningServer,
   serve,
+  type TlsSettings,
   type TurnSettings,
 } from "@fractal-punch/server";
 import { type Command, Option } from "commander";
@@ -25,6 +28,10 @@ interface ServeOptions {
   readonly listen?: readonly string[];
   readonly port: number;
   readonly port2: number;
+  readonly tls: boolean;
+  readonly tlsPort: number;
+  readonly certificate?: string;
+  readonly key?: string;
   readonly state?: string;
   readonly access: "tickets" | "open";
   readonly classic: boolean;
@@ -58,7 +65,11 @@ export function addServeCommand(program: Command): void {
     .option("--listen <ip...>", "listen on these addresses (default: all)")
     .option("--port <n>", "port of UDP and TCP; 0: any", port, defaultPort)
     .option("--port2 <n>", "second UDP port, which tells peers how their NATs map; 0: any", port, defaultSecondPort)
-    .option("--state <folder>", "where its secret and revocations are kept")
+    .option("--tls-port <n>", "port of TLS, for networks that block UDP; 0: any", port, defaultTlsPort)
+    .option("--no-tls", "open no port for TLS")
+    .option("--certificate <file>", "certificate for TLS with its chain, in PEM (default: one that the server makes)")
+    .option("--key <file>", "the key of --certificate, in PEM")
+    .option("--state <folder>", "where its secret, its certificate and revocations are kept")
     .addOption(
       new Option("--access <who>", "who may register hosts; open is for trusted networks")
         .choices(["tickets", "open"])
@@ -110,6 +121,7 @@ async function runServe(options: ServeOptions): Promise<void> {
     access: options.access,
     classic: options.classic,
     turn: options.turn ? turnOf(options) : null,
+    tls: options.tls ? tlsOf(options) : null,
     limits: limitsOf(options),
     onEvent(event) {
       const line = logLine(event);
@@ -134,6 +146,12 @@ function turnOf({ realm, relayPorts, relayAllow, relayDeny }: ServeOptions): Tur
   };
 }
 
+function tlsOf({ tlsPort, certificate, key }: ServeOptions): TlsSettings {
+  if (certificate !== undefined && key !== undefined) return { port: tlsPort, files: { certificate, key } };
+  if (certificate === undefined && key === undefined) return { port: tlsPort };
+  throw new PunchError("USAGE", "--certificate and --key belong together: give both, or neither.");
+}
+
 function limitsOf({ classicEntries, relayRate, relayTotal }: ServeOptions): Partial<Limits> {
   return {
     classicEntries,
@@ -155,7 +173,7 @@ async function openMetrics(address: Address | undefined, server: RunningServer):
 }
 
 function tellReady(
-  { listening, listeningTcp, publicNames }: RunningServer,
+  { listening, listeningTcp, listeningTls, publicNames }: RunningServer,
   metrics: MetricsEndpoint | undefined,
   options: ServeOptions,
   state: string,
@@ -163,14 +181,16 @@ function tellReady(
 ): void {
   const addresses = listening.map(addressText);
   const tcpAddresses = listeningTcp.map(addressText);
+  const tlsAddresses = listeningTls.map(addressText);
   const port = listening[0]?.port ?? options.port;
   const { names } = publicNames;
   const server = port === defaultPort ? (names[0] ?? "ADDRESS") : dialText(names[0] ?? "ADDRESS", port);
   const open = options.access === "open";
   const ticket = open ? "" : " --ticket TICKET";
   const tcp = tcpAddresses.length === 0 ? "" : ` and TCP ${tcpAddresses.join(" and ")}`;
+  const tls = tlsAddresses.length === 0 ? "" : ` and TLS ${tlsAddresses.join(" and ")}`;
   const metricsText = metrics === undefined ? "" : `; metrics at http://${metrics.address}/metrics`;
-  const text = `Ready on UDP ${addresses.join(" and ")}${tcp}${metricsText}; state in ${state}.`;
+  const text = `Ready on UDP ${addresses.join(" and ")}${tcp}${tls}${metricsText}; state in ${state}.`;
   const advice = `
 
   ${open ? "Access is open: hosts need no ticket." : `A ticket for a host:   ${commandName()} ticket NAME`}
@@ -180,7 +200,15 @@ function tellReady(
   log({
     level: "info",
     event: "listening",
-    fields: { port, addresses, tcpAddresses, publicNames: names, stateFolder: state, metrics: metrics?.address },
+    fields: {
+      port,
+      addresses,
+      tcpAddresses,
+      tlsAddresses,
+      publicNames: names,
+      stateFolder: state,
+      metrics: metrics?.address,
+    },
     text,
     advice,
   });

@@ -97,8 +97,7 @@ async function makeClientTicket(hostId: string, options: TicketOptions): Promise
 async function makeTurnTicket(name: string, options: TicketOptions): Promise<void> {
   const expirySeconds = expiryAfter(options.ttl ?? clientLifeSeconds);
   const { username, password } = mintTurnTicket(await secretOf(options), name, expirySeconds);
-  const server = await serverTextOf(options.state ?? defaultStateFolder());
-  const urls = [`stun:${server}`, `turn:${server}?transport=udp`, `turn:${server}?transport=tcp`];
+  const urls = await urlsOf(options.state ?? defaultStateFolder());
   const iceServers = [{ urls, username, credential: password }];
   const output = new Output(options.json === true);
   output.event("turn", { iceServers, expirySeconds }, JSON.stringify(iceServers, undefined, 2));
@@ -106,10 +105,14 @@ async function makeTurnTicket(name: string, options: TicketOptions): Promise<voi
 }
 
 /** How others reach the server that runs with that folder; "SERVER" when none does. */
-async function serverTextOf(stateFolder: string): Promise<string> {
+async function urlsOf(stateFolder: string): Promise<string[]> {
   const file = await readServerFile(stateFolder);
   const [bound] = file?.listening ?? [];
-  return dialText(file?.publicNames[0] ?? "SERVER", (bound && addressFromText(bound)?.port) || defaultPort);
+  const name = file?.publicNames[0] ?? "SERVER";
+  const server = dialText(name, (bound && addressFromText(bound)?.port) || defaultPort);
+  const urls = [`stun:${server}`, `turn:${server}?transport=udp`, `turn:${server}?transport=tcp`];
+  if (file?.tlsPort !== undefined) urls.push(`turns:${dialText(name, file.tlsPort)}?transport=tcp`);
+  return urls;
 }
 
 function print({ username, password }: Ticket, expirySeconds: number, { json }: TicketOptions, use: string): void {

@@ -147,7 +147,8 @@ suite("what is wrong has a sentence and a code", { concurrency: 6 }, () => {
     const machine = new Machine(t);
     const { port } = await startServer(machine);
     const other = new Machine(t);
-    const serve = await other.run(["serve", "--listen", "127.0.0.1", "--port", String(port), "--port2", "0", "--json"]);
+    const ports = ["--port", String(port), "--port2", "0", "--no-tls"];
+    const serve = await other.run(["serve", "--listen", "127.0.0.1", ...ports, "--json"]);
     assert.equal(serve.code, 2, serve.stdout + serve.stderr);
     assert.match(serve.stdout, new RegExp(`${port}.*(in use|another program)`));
     const host = machine.start(["host", "--echo", "--json"]);

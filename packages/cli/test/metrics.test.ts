@@ -149,7 +149,7 @@ test("a port for the metrics that is in use ends serve with 2, naming it", async
   await once(other, "listening");
   const bound = other.address();
   assert.ok(typeof bound === "object" && bound !== null);
-  const ports = ["--port", "0", "--port2", "0"];
+  const ports = ["--port", "0", "--port2", "0", "--no-tls"];
   const address = `127.0.0.1:${bound.port}`;
   const serve = await new Machine(t).run(["serve", "--listen", "127.0.0.1", ...ports, "--metrics", address, "--json"]);
   assert.equal(serve.code, 2, serve.stdout + serve.stderr);

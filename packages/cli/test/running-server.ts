@@ -14,7 +14,18 @@ const mostTries = 20;
 
 export async function startServer(machine: Machine, port = 0, ...args: readonly string[]): Promise<RunningServer> {
   const loopback = ["--listen", "127.0.0.1", "--public", "127.0.0.1"];
-  const serve = machine.start(["serve", ...loopback, "--port", String(port), "--port2", "0", "--json", ...args]);
+  const serve = machine.start([
+    "serve",
+    ...loopback,
+    "--port",
+    String(port),
+    "--port2",
+    "0",
+    "--tls-port",
+    "0",
+    "--json",
+    ...args,
+  ]);
   const listening: Event = await serve.event("listening");
   return { serve, port: Number(listening["port"]), hasTcp: String(listening["tcpAddresses"]) !== "", listening };
 }

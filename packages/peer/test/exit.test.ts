@@ -20,7 +20,7 @@ test("when everything is closed the process ends by itself", { timeout: 20_000 }
   const folder = await temporaryFolder(t);
   const { stdout } = await run(
     `
-    const server = await serve({ stateFolder: folder + "/server", listen: ["127.0.0.1"], port: 0, secondPort: null, publicNames: ["127.0.0.1"], onEvent: () => {} });
+    const server = await serve({ stateFolder: folder + "/server", listen: ["127.0.0.1"], port: 0, secondPort: null, tls: null, publicNames: ["127.0.0.1"], onEvent: () => {} });
     const ticket = ticketText(mintHostTicket(await readSecret(folder + "/server"), "desk", Math.floor(Date.now() / 1000) + 60));
     const listener = await listen({ server: addressText(server.listening[0]), ticket, folder: folder + "/host" });
     listener.on("session", (session) => session.on("message", (data) => session.send(data)));

@@ -100,6 +100,7 @@ export function startServer(options: Partial<ServeOptions> & { stateFolder: stri
     listen: ["127.0.0.1"],
     port: 0,
     secondPort: null,
+    tls: null,
     publicNames: ["127.0.0.1"],
     onEvent: () => undefined,
     ...options,

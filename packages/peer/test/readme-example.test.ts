@@ -36,6 +36,7 @@ async function openServer(t: TestContext): Promise<TestedServer> {
     listen: ["127.0.0.1"],
     port: 0,
     secondPort: 0,
+    tls: null,
     publicNames: ["127.0.0.1"],
     onEvent: () => undefined,
   });

@@ -1,5 +1,5 @@
 export * from "./core/index.ts";
-export { defaultPort, defaultSecondPort } from "./listen-ports.ts";
+export { defaultPort, defaultSecondPort, defaultTlsPort } from "./listen-ports.ts";
 export { mintClientTicket, mintHostTicket, mintOpenTicket, mintTurnTicket } from "./minting.ts";
 export type { NameSource, PublicNames } from "./public-names.ts";
 export { revokeTicket } from "./revocation-file.ts";
@@ -7,4 +7,5 @@ export { type RunningServer, type ServeEvent, type ServeOptions, serve } from ".
 export { ServerError, type ServerErrorCode } from "./server-error.ts";
 export { readServerFile, type ServerFile } from "./server-file.ts";
 export { defaultStateFolder, openStateFolder, readSecret, type StateFolder } from "./state-folder.ts";
+export type { CertificateFiles, TlsSettings } from "./tls-identity.ts";
 export type { TurnSettings } from "./turn-options.ts";

@@ -7,24 +7,37 @@ import { ServerError } from "./server-error.ts";
 export const defaultPort = 48_800;
 export const defaultSecondPort = 3478;
 
+/** HTTPS's, which networks that block UDP let out. */
+export const defaultTlsPort = 443;
+
+export interface PortNumbers {
+  readonly main: number;
+  readonly second: number | undefined;
+  readonly tls: number | undefined;
+}
+
 /**
- * The main port and the second on each address, which are IP addresses as text; on all addresses of both families when
- * there is none. Throws OPTION.
+ * The main port, the second and that of TLS on each address, which are IP addresses as text; on all addresses of both
+ * families when there is none. Throws OPTION.
  */
-export function listenPorts(addresses: readonly string[], port: number, secondPort: number | undefined): ListenPort[] {
-  for (const number of [port, secondPort ?? 0]) {
+export function listenPorts(addresses: readonly string[], { main, second, tls }: PortNumbers): ListenPort[] {
+  for (const number of [main, second ?? 0, tls ?? 0]) {
     if (Number.isInteger(number) && number >= 0 && number <= 65_535) continue;
     throw new ServerError("OPTION", `${number} is no port: ports are 0 to 65535.`);
   }
-  if (port === secondPort && port !== 0)
+  if (main === second && main !== 0)
     throw new ServerError(
       "OPTION",
-      `The second port is the first, ${port}: peers need two different ones to learn how their NATs map.`,
+      `The second port is the first, ${main}: peers need two different ones to learn how their NATs map.`,
     );
+  if (main === tls && main !== 0)
+    throw new ServerError("OPTION", `The port of TLS is the main one, ${main}, which takes TCP: choose another.`);
   const places = addresses.length === 0 ? [{ family: 4 as const }, { family: 6 as const }] : addresses.map(placeOf);
-  const main = places.map((place) => ({ ...place, port, main: true }));
-  if (secondPort === undefined) return main;
-  return [...main, ...places.map((place) => ({ ...place, port: secondPort, main: false }))];
+  const all: ListenPort[] = places.map((place) => ({ ...place, port: main, main: true }));
+  if (second !== undefined) all.push(...places.map((place) => ({ ...place, port: second, main: false })));
+  if (tls !== undefined)
+    all.push(...places.map((place) => ({ ...place, transport: "tls" as const, port: tls, main: true })));
+  return all;
 }
 
 /** Whether the port failed because this machine has no IPv6, which only matters where somebody asked for it by name. */
@@ -34,7 +47,7 @@ export function isWithoutIp6(port: ListenPort, code: string): boolean {
 
 /** Whether the server is of no use without that port. */
 export function isNeeded(port: ListenPort): boolean {
-  return port.main && port.transport !== "tcp";
+  return port.main && (port.transport ?? "udp") === "udp";
 }
 
 export function portError(port: ListenPort, code: string): ServerError {

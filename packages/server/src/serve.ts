@@ -1,23 +1,32 @@
 /** Runs the server on real sockets, with its state folder. */
-import { type Address, addressText } from "@fractal-punch/machine";
-import { Driver, type Counters as DriverCounters } from "@fractal-punch/udp";
+import { type Address, addressText, ipText, type Transport } from "@fractal-punch/machine";
+import { Driver, type Counters as DriverCounters, type TlsIdentity } from "@fractal-punch/udp";
 import { nodePrimitives, systemRandom } from "@fractal-punch/udp/primitives";
+import { CertificateWatch } from "./certificate-watch.ts";
 import {
   type Access,
   type Counters,
   type Limits,
-  type ListenPort,
   Server,
   type ServerCommand,
   type ServerEvent,
   type Sizes,
 } from "./core/index.ts";
-import { defaultPort, defaultSecondPort, isNeeded, isWithoutIp6, listenPorts, portError } from "./listen-ports.ts";
+import {
+  defaultPort,
+  defaultSecondPort,
+  defaultTlsPort,
+  isNeeded,
+  isWithoutIp6,
+  listenPorts,
+  portError,
+} from "./listen-ports.ts";
 import { ownAddresses, publicAddresses } from "./public-addresses.ts";
 import { findPublicNames, isGuess, named, type PublicNames, taught } from "./public-names.ts";
 import { type Revocation, RevocationReader } from "./revocation-file.ts";
 import { writeServerFile } from "./server-file.ts";
 import { openStateFolder } from "./state-folder.ts";
+import { type CertificateFiles, keyHashOf, openTlsIdentity, type TlsSettings } from "./tls-identity.ts";
 import { type TurnSettings, turnOptions } from "./turn-options.ts";
 
 export interface ServeOptions {
@@ -35,6 +44,8 @@ export interface ServeOptions {
   readonly classic?: boolean;
   /** TURN, which is served when this is absent; `null` for none. */
   readonly turn?: TurnSettings | null;
+  /** TLS, on all addresses; served when this is absent, `null` for none. */
+  readonly tls?: TlsSettings | null;
   readonly limits?: Partial<Limits>;
   readonly onEvent: (event: ServeEvent) => void;
 }
@@ -49,18 +60,25 @@ export type ServeEvent =
   | ({ readonly type: "public-names" } & PublicNames)
   /** So many were read from the state folder: at start if there are any, and whenever another process added some. */
   | { readonly type: "revocations-read"; readonly count: number }
+  /** The files of the certificate have changed, and it is used from now on. */
+  | { readonly type: "certificate-read"; readonly path: string }
+  /** They have changed, and are no certificate with its key; the server goes on with the one before. */
+  | { readonly type: "certificate-fault"; readonly error: unknown }
   /** Revocations cannot be read, or `server.json` cannot be written; the server goes on. */
   | { readonly type: "state-fault"; readonly error: unknown };
 
 /**
- * Starts a server; resolves when its main port is open. Rejects with a ServerError: STATE_FOLDER, SECRET, OPTION,
- * PORT_IN_USE, PORT_DENIED or PORT.
+ * Starts a server; resolves when its main port is open. Rejects with a ServerError: STATE_FOLDER, SECRET, CERTIFICATE,
+ * OPTION, PORT_IN_USE, PORT_DENIED or PORT.
  */
 export async function serve(options: ServeOptions): Promise<RunningServer> {
   const { onEvent, port = defaultPort, secondPort = defaultSecondPort } = options;
-  const ports = listenPorts(options.listen ?? [], port, secondPort ?? undefined);
+  const tls = options.tls === null ? undefined : (options.tls ?? {});
+  const numbers = { main: port, second: secondPort ?? undefined, tls: tls && (tls.port ?? defaultTlsPort) };
+  const ports = listenPorts(options.listen ?? [], numbers);
   const folder = await openStateFolder(options.stateFolder);
   if (folder.isNew) onEvent({ type: "secret-made", stateFolder: folder.path });
+  const identity = tls && (await openTlsIdentity(tls, folder.path));
   const machine = new Server({
     secret: folder.secret,
     primitives: nodePrimitives,
@@ -71,7 +89,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     ...(options.turn !== null && { turn: turnOptions(options.turn ?? {}) }),
     ...(options.limits && { limits: options.limits }),
   });
-  const running = new RunningServer(machine, folder.path, onEvent);
+  const running = new RunningServer(machine, folder.path, onEvent, identity, tls?.files);
   try {
     await running.start(options.publicNames ?? []);
   } catch (error) {
@@ -88,8 +106,10 @@ export class RunningServer {
   readonly #onEvent: (event: ServeEvent) => void;
   readonly #driver: Driver<ServerCommand, ServerEvent>;
   readonly #revocations: RevocationReader;
-  readonly #listening: Address[] = [];
-  readonly #listeningTcp: Address[] = [];
+  readonly #certificateWatch: CertificateWatch | undefined;
+  readonly #listening: Record<Transport, Address[]> = { udp: [], tcp: [], tls: [] };
+  /** What could not be opened, told already. */
+  readonly #notListening = new Set<string>();
   #tellReady: (() => void) | undefined;
   readonly #ready: Promise<void> = new Promise((resolve) => {
     this.#tellReady = resolve;
@@ -99,22 +119,35 @@ export class RunningServer {
   #writing: Promise<void> = Promise.resolve();
   #telling: Promise<void> = Promise.resolve();
 
-  constructor(machine: Server, stateFolder: string, onEvent: (event: ServeEvent) => void) {
+  constructor(
+    machine: Server,
+    stateFolder: string,
+    onEvent: (event: ServeEvent) => void,
+    identity: TlsIdentity | undefined,
+    certificateFiles: CertificateFiles | undefined,
+  ) {
     this.#machine = machine;
     this.#stateFolder = stateFolder;
     this.#onEvent = onEvent;
-    this.#driver = new Driver(machine, { onEvent: (event) => this.#hear(event) });
+    this.#driver = new Driver(machine, { onEvent: (event) => this.#hear(event), ...(identity && { tls: identity }) });
     this.#revocations = new RevocationReader(stateFolder);
+    if (identity !== undefined) this.#driver.command({ type: "certificate", keyHash: keyHashOf(identity) });
+    this.#certificateWatch = identity && certificateFiles && this.#watch(certificateFiles, identity);
   }
 
   /** What the main port is bound to, one address for each socket. */
   get listening(): readonly Address[] {
-    return this.#listening;
+    return this.#listening.udp;
   }
 
   /** The same for TCP: empty with neither the classic protocols nor TURN, or where no port could be opened. */
   get listeningTcp(): readonly Address[] {
-    return this.#listeningTcp;
+    return this.#listening.tcp;
+  }
+
+  /** The same for TLS. */
+  get listeningTls(): readonly Address[] {
+    return this.#listening.tls;
   }
 
   get publicNames(): PublicNames {
@@ -143,7 +176,7 @@ export class RunningServer {
       (revocations) => this.#revoke(revocations),
       (error) => this.#onEvent({ type: "state-fault", error }),
     );
-    const families = [...new Set(this.#listening.map((address) => address.family))];
+    const families = [...new Set(this.listening.map((address) => address.family))];
     const found = await findPublicNames(givenNames, families);
     // A host may have dialled in the meantime.
     if (!isGuess(found) || this.#publicNames.source !== "dialled") this.#learn(found);
@@ -154,6 +187,7 @@ export class RunningServer {
   /** Resolves when all sockets and files are closed. */
   async close(): Promise<void> {
     await this.#revocations.close();
+    await this.#certificateWatch?.close();
     await this.#driver.close();
     await this.#writing;
   }
@@ -164,19 +198,35 @@ export class RunningServer {
   }
 
   #hear(event: ServerEvent): void {
-    if (event.type === "listening" && event.port.main) this.#listeningOn(event.port).push(event.local);
+    if (event.type === "listening" && event.port.main) this.#listening[event.port.transport ?? "udp"].push(event.local);
     if (event.type === "ready") this.#tellReady?.();
     if (event.type === "public-address") this.#learn(taught(this.#publicNames, event.address));
-    if (event.type === "listen-failed" && isWithoutIp6(event.port, event.code)) {
-      if (event.port.main) this.#onEvent({ type: "without-ip6" });
-      return;
-    }
-    if (event.type === "listen-failed" && isNeeded(event.port)) this.#fault ??= portError(event.port, event.code);
+    if (event.type === "listen-failed") return this.#hearFailure(event);
     this.#onEvent(event);
   }
 
-  #listeningOn(port: ListenPort): Address[] {
-    return port.transport === "tcp" ? this.#listeningTcp : this.#listening;
+  #hearFailure(event: ServerEvent & { type: "listen-failed" }): void {
+    const { port, code } = event;
+    if (isWithoutIp6(port, code)) {
+      if (isNeeded(port)) this.#onEvent({ type: "without-ip6" });
+      return;
+    }
+    if (isNeeded(port)) this.#fault ??= portError(port, code);
+    // The two families fail alike.
+    const { transport = "udp", local } = port;
+    const failure = `${transport} ${port.port} ${local && ipText(local)} ${code}`;
+    if (!this.#notListening.has(failure)) this.#onEvent(event);
+    this.#notListening.add(failure);
+  }
+
+  #watch(files: CertificateFiles, identity: TlsIdentity): CertificateWatch {
+    const onIdentity = (renewed: TlsIdentity): void => {
+      this.#driver.replaceTls(renewed);
+      this.#driver.command({ type: "certificate", keyHash: keyHashOf(renewed) });
+      this.#onEvent({ type: "certificate-read", path: files.certificate });
+    };
+    const onFault = (error: unknown): void => this.#onEvent({ type: "certificate-fault", error });
+    return new CertificateWatch(files, identity, onIdentity, onFault);
   }
 
   async #tellPublicAddresses({ names }: PublicNames): Promise<void> {
@@ -189,7 +239,12 @@ export class RunningServer {
     this.#publicNames = publicNames;
     this.#onEvent({ type: "public-names", ...publicNames });
     this.#telling = this.#telling.then(() => this.#tellPublicAddresses(publicNames));
-    const content = { publicNames: publicNames.names, listening: this.#listening.map(addressText) };
+    const [tls] = this.listeningTls;
+    const content = {
+      publicNames: publicNames.names,
+      listening: this.listening.map(addressText),
+      ...(tls && { tlsPort: tls.port }),
+    };
     this.#writing = this.#writing
       .then(() => writeServerFile(this.#stateFolder, content))
       .catch((error: unknown) => this.#onEvent({ type: "state-fault", error }));

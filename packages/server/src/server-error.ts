@@ -4,7 +4,9 @@ export type ServerErrorCode =
   | "STATE_FOLDER"
   /** The secret's file holds something else. */
   | "SECRET"
-  /** An address, a port or a name that was given is none. */
+  /** The certificate's file in the state folder holds something else. */
+  | "CERTIFICATE"
+  /** An address, a port, a name, a certificate or a key that was given is none. */
   | "OPTION"
   /** Another program has the port. */
   | "PORT_IN_USE"

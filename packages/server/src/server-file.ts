@@ -8,6 +8,8 @@ export interface ServerFile {
   readonly publicNames: readonly string[];
   /** Addresses with ports that the server's main port is bound to, as text. */
   readonly listening: readonly string[];
+  /** Where it takes TLS; absent where it does not. */
+  readonly tlsPort?: number;
 }
 
 /** Replaces the file at once, so that nobody reads half of it. Rejects with STATE_FOLDER. */
@@ -35,6 +37,7 @@ export async function readServerFile(folder: string): Promise<ServerFile | undef
 function isServerFile(content: unknown): content is ServerFile {
   if (typeof content !== "object" || content === null) return false;
   if (!("publicNames" in content) || !("listening" in content)) return false;
+  if ("tlsPort" in content && typeof content.tlsPort !== "number") return false;
   return isTexts(content.publicNames) && isTexts(content.listening);
 }
 

@@ -101,7 +101,7 @@ test("a main port that is taken is an error that names it; a second port that is
   t.after(() => taken.close());
   const { port } = taken.address();
   const stateFolder = await folder(t);
-  const options = { stateFolder, listen: ["127.0.0.1"], onEvent: () => {} };
+  const options = { stateFolder, listen: ["127.0.0.1"], tls: null, onEvent: () => {} };
   await rejectsWith(serve({ ...options, port, secondPort: 0 }), "PORT_IN_USE", `127.0.0.1:${port}`);
   const { events } = await started(t, { stateFolder, secondPort: port });
   const failed = events.find((event) => event.type === "listen-failed");
@@ -111,7 +111,7 @@ test("a main port that is taken is an error that names it; a second port that is
 
 test("an address that this machine does not have, and what is no address or port, are errors", async (t) => {
   const stateFolder = await folder(t);
-  const options = { stateFolder, port: 0, secondPort: null, onEvent: () => {} };
+  const options = { stateFolder, port: 0, secondPort: null, tls: null, onEvent: () => {} };
   await rejectsWith(serve({ ...options, listen: ["198.51.100.77"] }), "PORT", "198.51.100.77");
   await rejectsWith(serve({ ...options, listen: ["example.com"] }), "OPTION", "example.com");
   await rejectsWith(serve({ ...options, port: 70_000 }), "OPTION", "70000");
@@ -121,7 +121,7 @@ test("a folder that cannot be made, and a secret that is none, are errors that s
   const stateFolder = await folder(t);
   const file = join(stateFolder, "file");
   await writeFile(file, "");
-  const options = { listen: ["127.0.0.1"], port: 0, secondPort: null, onEvent: () => {} };
+  const options = { listen: ["127.0.0.1"], port: 0, secondPort: null, tls: null, onEvent: () => {} };
   await rejectsWith(serve({ ...options, stateFolder: join(file, "state") }), "STATE_FOLDER", "another folder");
   await writeFile(join(stateFolder, "secret"), "too short\n");
   await rejectsWith(serve({ ...options, stateFolder }), "SECRET", join(stateFolder, "secret"));
@@ -136,7 +136,7 @@ test("a server that failed to start has left no socket behind", async (t) => {
   const taken = await boundSocket("127.0.0.2", port);
   t.after(() => taken.close());
   free.close();
-  const options = { stateFolder, port, secondPort: null, onEvent: () => {} };
+  const options = { stateFolder, port, secondPort: null, tls: null, onEvent: () => {} };
   await rejectsWith(serve({ ...options, listen: ["127.0.0.1", "127.0.0.2"] }), "PORT_IN_USE", `127.0.0.2:${port}`);
   const { running } = await started(t, { stateFolder, port });
   assert.equal(running.listening[0]?.port, port);
@@ -159,7 +159,15 @@ async function started(t: TestContext, options: Partial<ServeOptions> = {}): Pro
     events.push(event);
     waiting.get(event.type)?.(event);
   };
-  const running = await serve({ listen: ["127.0.0.1"], port: 0, secondPort: 0, onEvent, ...options, stateFolder });
+  const running = await serve({
+    listen: ["127.0.0.1"],
+    port: 0,
+    secondPort: 0,
+    tls: null,
+    onEvent,
+    ...options,
+    stateFolder,
+  });
   t.after(() => running.close());
   const next = (type: ServeEvent["type"]): Promise<ServeEvent> => new Promise((resolve) => waiting.set(type, resolve));
   return { running, stateFolder, events, next };
