@@ -50,6 +50,16 @@ test("ten thousand allocations that come and go leave nothing", () => {
   assert(leftBytes < 1024 * 1024, `${leftBytes} bytes are left`);
 });
 
+test("no port is tried that an allocation of that family has", () => {
+  const tried: string[] = [];
+  const server = new TurnServer({ limits: { unauthenticatedRate: rate } });
+  server.failure = ({ family, port }) => void tried.push(`${family} ${port}`);
+  for (let i = 0; i < 300; i++)
+    clientOf(server, i).allocate((builder) => builder.u32(Attribute.additionalAddressFamily, 0x0200_0000));
+  assert.equal(tried.length, 600);
+  assert.equal(new Set(tried).size, 600);
+});
+
 test("twenty thousand requests under long names that nobody was given leave nothing", () => {
   const server = new TurnServer({ limits: { unauthenticatedRate: rate } });
   const ask = (i: number): void => {

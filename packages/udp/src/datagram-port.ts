@@ -1,5 +1,5 @@
-import { createSocket, type Socket } from "node:dgram";
-import { type Address, assert, ipText, type PortId, type PortRequest } from "@fractal-punch/machine";
+import { createSocket, type Socket, type SocketOptions } from "node:dgram";
+import { type Address, assert, ipText, type PortId, type PortRequest, withPort } from "@fractal-punch/machine";
 import type { IpTexts } from "./ip-texts.ts";
 import type { Port, PortContext } from "./port.ts";
 
@@ -9,8 +9,14 @@ const socketBufferBytes = 1_048_576;
 /** More than any datagram of the protocol; a longer one gets a buffer of its own. */
 const slotBytes = 2_048;
 
+/** Where datagrams are put together. The system has read it when `send` returns, unless its queue is full. */
+let sharedSlot: Uint8Array = new Uint8Array(slotBytes);
+
 /** What a TTL of a single datagram is set back to: Linux's and macOS's own. */
 const usualTtl = 64;
+
+/** Made once: there may be thousands of sockets. */
+const lookups = { 4: lookupOf(4), 6: lookupOf(6) } as const;
 
 /** Datagrams that wait in this process, behind a full buffer of the system's: more would only be late. */
 const maxQueued = 256;
@@ -20,8 +26,6 @@ class DatagramPort implements Port {
   readonly #family: 4 | 6;
   readonly #context: PortContext;
   readonly #sent: (error: Error | null) => void;
-  /** Where datagrams are put together. The system has read it when `send` returns, unless its queue is full. */
-  #slot = new Uint8Array(slotBytes);
   /** As of the last look; 0 stays true until the next send. */
   #queued = 0;
 
@@ -42,7 +46,7 @@ class DatagramPort implements Port {
     if (this.#queued > 0) this.#queued = this.#socket.getSendQueueCount();
     if (this.#queued >= maxQueued) return counters.drop("send-queue-full");
     const length = head.length + (rest?.length ?? 0);
-    const slot = length > slotBytes ? new Uint8Array(length) : this.#slot;
+    const slot = length > slotBytes ? new Uint8Array(length) : sharedSlot;
     slot.set(head);
     if (rest !== undefined) slot.set(rest, head.length);
     counters.sent++;
@@ -51,7 +55,7 @@ class DatagramPort implements Port {
     if (ttl !== undefined) this.#socket.setTTL(usualTtl);
     // Now, not before the call: the datagram that finds the system's buffer full is itself queued by reference.
     this.#queued = this.#socket.getSendQueueCount();
-    if (this.#queued > 0) this.#slot = new Uint8Array(slotBytes);
+    if (this.#queued > 0) sharedSlot = new Uint8Array(slotBytes);
   }
 
   /** A port of UDP has none. */
@@ -88,7 +92,7 @@ export function openDatagramPort(id: PortId, request: PortRequest, context: Port
   const address = request.local === undefined ? {} : { address: ipText(request.local) };
   socket.bind({ port: request.port, exclusive: true, ...address });
   assert(bound || failure !== undefined, "bind does not take its time");
-  const local = bound ? localAddress(socket, ipTexts) : undefined;
+  const local = bound ? localAddress(socket, request, ipTexts) : undefined;
   if (local === undefined) {
     socket.close();
     context.tell({ type: "port-failed", port: id, code: failure ?? "EADDRNOTAVAIL" });
@@ -99,21 +103,26 @@ export function openDatagramPort(id: PortId, request: PortRequest, context: Port
   return new DatagramPort(socket, request.family, context);
 }
 
-/**
- * With a `lookup` that calls back at once, node:dgram binds and sends within the call; its own would wait for a tick, and
- * read the bytes then. Never `reuseAddr`: with it a second program would share the port unnoticed.
- */
+/** Never `reuseAddr`: with it a second program would share the port unnoticed. */
 function createPortSocket(family: 4 | 6): Socket {
   return createSocket({
     type: family === 4 ? "udp4" : "udp6",
     ipv6Only: family === 6,
-    lookup: (hostname, _options, callback) => callback(null, hostname, family),
+    lookup: lookups[family],
   });
 }
 
-function localAddress(socket: Socket, ipTexts: IpTexts): Address | undefined {
-  const { address, port } = socket.address();
-  return ipTexts.address(address, port);
+/** Calls back at once, so that node:dgram binds and sends within the call; its own would wait for a tick, and read the bytes then. */
+function lookupOf(family: 4 | 6): NonNullable<SocketOptions["lookup"]> {
+  return (hostname, _options, callback) => callback(null, hostname, family);
+}
+
+/** The system is asked only for what it chose. */
+function localAddress(socket: Socket, { family, local, port }: PortRequest, ipTexts: IpTexts): Address | undefined {
+  if (port !== 0)
+    return local === undefined ? ipTexts.address(family === 4 ? "0.0.0.0" : "::", port) : withPort(local, port);
+  const bound = socket.address();
+  return ipTexts.address(bound.address, bound.port);
 }
 
 /** As far as the system allows; smaller buffers lose more in bursts, and nothing else. */

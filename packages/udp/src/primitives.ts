@@ -2,11 +2,10 @@
 import {
   createCipheriv,
   createDecipheriv,
-  createHash,
-  createHmac,
   createPrivateKey,
   createPublicKey,
   diffieHellman,
+  hash,
   type KeyObject,
   randomFillSync,
 } from "node:crypto";
@@ -48,11 +47,11 @@ export function epochNow(): number {
  * of the wrong length is a broken invariant and throws; nothing that came from the network does.
  */
 export const nodePrimitives: PeerPrimitives & ServerPrimitives = {
-  hmacSha1: (key, data) => plainBytes(createHmac("sha1", key).update(data).digest()),
-  hmacSha256: (key, data) => plainBytes(createHmac("sha256", key).update(data).digest()),
-  md5: (data) => plainBytes(createHash("md5").update(data).digest()),
-  sha256: (data) => plainBytes(createHash("sha256").update(data).digest()),
-  hash: (data) => plainBytes(createHash("blake2b512").update(data).digest()),
+  hmacSha1: (key, data) => hmac("sha1", key, data),
+  hmacSha256: (key, data) => hmac("sha256", key, data),
+  md5: (data) => digest("md5", data),
+  sha256: (data) => digest("sha256", data),
+  hash: (data) => digest("blake2b512", data),
 
   publicKey(secretKey) {
     const { x } = privateKeyObject(secretKey).export({ format: "jwk" });
@@ -96,6 +95,32 @@ export const nodePrimitives: PeerPrimitives & ServerPrimitives = {
     return true;
   },
 };
+
+/** By way of a text, which is made in a third of the time that a Buffer takes. */
+function digest(algorithm: string, data: Uint8Array): Uint8Array {
+  const text = hash(algorithm, data, "binary");
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+const hmacBlockBytes = 64;
+/** For both digests' data, the inner one's where they are no longer than a datagram's. */
+const hmacScratch = new Uint8Array(hmacBlockBytes + 2_048);
+
+/** RFC 2104, of two digests: node:crypto makes a stream for each HMAC, which takes twice the time. */
+function hmac(algorithm: "sha1" | "sha256", key: Uint8Array, data: Uint8Array): Uint8Array {
+  const shortKey = key.length > hmacBlockBytes ? digest(algorithm, key) : key;
+  return digest(algorithm, padded(shortKey, 0x5c, digest(algorithm, padded(shortKey, 0x36, data))));
+}
+
+function padded(key: Uint8Array, pad: number, data: Uint8Array): Uint8Array {
+  const length = hmacBlockBytes + data.length;
+  const bytes = length > hmacScratch.length ? new Uint8Array(length) : hmacScratch.subarray(0, length);
+  for (let i = 0; i < hmacBlockBytes; i++) bytes[i] = pad ^ (i < key.length ? (key[i] ?? 0) : 0);
+  bytes.set(data, hmacBlockBytes);
+  return bytes;
+}
 
 function noiseNonce(counter: number): Uint8Array {
   const nonce = new Uint8Array(12);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createDecipheriv } from "node:crypto";
+import { createDecipheriv, createHmac } from "node:crypto";
 import { test } from "node:test";
 import { type Random, randomBytes } from "@fractal-punch/machine";
 import { epochNow, monotonicNow, nodePrimitives, systemRandom } from "@fractal-punch/udp/primitives";
@@ -64,6 +64,17 @@ test("HMAC gives the results of RFC 2202 and RFC 4231", () => {
     hmacSha256(longKey, ascii("Test Using Larger Than Block-Size Key - Hash Key First")),
     hex("60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"),
   );
+});
+
+test("HMAC is that of node:crypto for keys and data of any length", () => {
+  for (const keyBytes of [0, 1, 63, 64, 65, 200]) {
+    const key = randomBytes(systemRandom, keyBytes);
+    for (const dataBytes of [0, 1, 20, 1200, 2048, 2049, 65_535]) {
+      const data = randomBytes(systemRandom, dataBytes);
+      assert.deepEqual(hmacSha1(key, data), new Uint8Array(createHmac("sha1", key).update(data).digest()));
+      assert.deepEqual(hmacSha256(key, data), new Uint8Array(createHmac("sha256", key).update(data).digest()));
+    }
+  }
 });
 
 test("MD5 gives the results of RFC 1321 appendix A.5", () => {

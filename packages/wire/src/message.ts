@@ -22,9 +22,10 @@ export class StunMessage {
   method = 0;
   messageClass: MessageClass = 0;
   #count = 0;
+  // Both have 64 bytes, which is what V8 makes at no cost: there is a message for each allocation that waits for its port.
   readonly #types = new Uint16Array(maxAttributes);
-  /** Where each attribute's header starts. */
-  readonly #offsets = new Uint32Array(maxAttributes);
+  /** Where each attribute's header starts, in steps of 4 bytes. */
+  readonly #words = new Uint16Array(maxAttributes);
 
   /**
    * Takes the datagram in, and says what is wrong with it if anything is. Attributes behind an integrity attribute are
@@ -58,7 +59,7 @@ export class StunMessage {
   values(type: number): Uint8Array[] {
     const found: Uint8Array[] = [];
     for (let i = 0; i < this.#count; i++) {
-      const at = this.#offsets[i] ?? 0;
+      const at = 4 * (this.#words[i] ?? 0);
       if (this.#types[i] === type) found.push(this.bytes.subarray(at + 4, at + 4 + readU16(this.bytes, at + 2)));
     }
     return found;
@@ -76,7 +77,7 @@ export class StunMessage {
 
   /** Where the header of the first attribute of that type starts; -1 when there is none. */
   offset(type: number): number {
-    for (let i = 0; i < this.#count; i++) if (this.#types[i] === type) return this.#offsets[i] ?? -1;
+    for (let i = 0; i < this.#count; i++) if (this.#types[i] === type) return 4 * (this.#words[i] ?? 0);
     return -1;
   }
 
@@ -103,7 +104,7 @@ export class StunMessage {
       if (counts(type, protectedBy)) {
         if (this.#count === maxAttributes) return "too-many-attributes";
         this.#types[this.#count] = type;
-        this.#offsets[this.#count++] = at;
+        this.#words[this.#count++] = at / 4;
         if (type === Attribute.messageIntegrity || type === Attribute.messageIntegritySha256) protectedBy = type;
       }
       at = next;

@@ -99,11 +99,12 @@ export function relayFailed(
 /** Opens what is still wanted, or answers. */
 function proceed(state: ServerState, turn: TurnState, now: number, opening: Opening, out: Outbox<ServerEvent>): void {
   for (let wanted = opening.wanted[0]; wanted !== undefined; wanted = opening.wanted[0]) {
-    const { family } = wanted;
-    const isPossible = state.publicAddresses.some((address) => address.family === family);
-    if (isPossible && turn.openings.tryNext(opening, state.random, out)) return;
+    const relayed = state.publicAddresses.find(({ family }) => family === wanted.family);
+    const isTaken = (port: number): boolean =>
+      relayed !== undefined && turn.allocations.at(opening.allocation.transport, withPort(relayed, port)) !== undefined;
+    if (relayed !== undefined && turn.openings.tryNext(opening, state.random, isTaken, out)) return;
     if (wanted.port === "kept") drawPairAnew(opening, out);
-    withoutFamily(opening, isPossible ? ErrorCode.serverFull : ErrorCode.addressFamilyNotSupported);
+    withoutFamily(opening, relayed === undefined ? ErrorCode.addressFamilyNotSupported : ErrorCode.serverFull);
   }
   const { allocation, asker, relays, refusedFamily } = opening;
   const question = { ...opening.question, now, out };

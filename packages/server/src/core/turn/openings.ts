@@ -68,8 +68,8 @@ export class Openings {
     return this.#byTuple.get(tuple);
   }
 
-  /** Tries a port for what is wanted first; false when it was tried often enough. */
-  tryNext(opening: Opening, random: Random, out: Outbox<ServerEvent>): boolean {
+  /** Tries a port for what is wanted first; false when it was tried often enough. `isTaken`: by a port of this server. */
+  tryNext(opening: Opening, random: Random, isTaken: (port: number) => boolean, out: Outbox<ServerEvent>): boolean {
     const [wanted] = opening.wanted;
     if (wanted === undefined || opening.tries >= maxTries) return false;
     opening.tries++;
@@ -78,7 +78,7 @@ export class Openings {
     this.#byTuple.set(opening.allocation.tuple, opening);
     opening.port = id;
     const above = (opening.relays.at(-1)?.address.port ?? 0) + 1;
-    const port = wanted.port === "kept" ? above : this.#draw(random, wanted.port);
+    const port = wanted.port === "kept" ? above : this.#draw(random, wanted.port, isTaken);
     const { transport } = opening.allocation;
     out.openPort(id, { transport, family: wanted.family, port, lean: true });
     return true;
@@ -109,10 +109,13 @@ export class Openings {
   }
 
   /** Random, so that nobody can guess another's (RFC 8656 section 5). */
-  #draw(random: Random, port: Wanted["port"]): number {
+  #draw(random: Random, port: Wanted["port"], isTaken: (port: number) => boolean): number {
     const step = port === "any" ? 1 : 2;
     const first = this.#range.first + (step === 2 ? this.#range.first % 2 : 0);
     const last = this.#range.last - (port === "pair" ? 1 : 0);
-    return first + step * randomBelow(random, Math.floor((last - first) / step) + 1);
+    const draw = (): number => first + step * randomBelow(random, Math.floor((last - first) / step) + 1);
+    let drawn = draw();
+    for (let tries = 1; tries < maxTries && isTaken(drawn); tries++) drawn = draw();
+    return drawn;
   }
 }
