@@ -107,7 +107,7 @@ const turn: readonly Case[] = [
     judge: allBack(20),
   },
   {
-    name: "TURN: mobility is ignored",
+    name: "TURN: mobility",
     command: `turnutils_uclient -v -y -c -M -n 10 ${minted} 127.0.0.1`,
     judge: allBack(20),
   },

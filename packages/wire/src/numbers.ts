@@ -80,6 +80,7 @@ export const ErrorCode = {
   badRequest: 400,
   unauthenticated: 401,
   forbidden: 403,
+  mobilityForbidden: 405,
   unknownAttribute: 420,
   allocationMismatch: 437,
   staleNonce: 438,

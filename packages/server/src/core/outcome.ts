@@ -27,6 +27,8 @@ export type Drop =
   | "no-permission"
   | "no-allocation"
   | "unknown-attribute"
+  /** Its stream ended, and it has not come back with its mobility ticket. */
+  | "client-away"
   /** Of RFC 6062's connections: there are too many. */
   | "connections-full"
   /** There is none on that stream. */

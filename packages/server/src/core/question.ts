@@ -32,6 +32,7 @@ const reasons: Record<ErrorCode, string> = {
   [ErrorCode.badRequest]: "Bad Request",
   [ErrorCode.unauthenticated]: "Nonce Needed",
   [ErrorCode.forbidden]: "Forbidden",
+  [ErrorCode.mobilityForbidden]: "Mobility Forbidden",
   [ErrorCode.unknownAttribute]: "Unknown Attribute",
   [ErrorCode.allocationMismatch]: "Allocation Mismatch",
   [ErrorCode.staleNonce]: "Stale Nonce",

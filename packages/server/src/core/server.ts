@@ -27,6 +27,7 @@ import type { Timed } from "./timed.ts";
 import type { Tuple } from "./tuples.ts";
 import { abandon } from "./turn/allocate.ts";
 import { endAllocation } from "./turn/end-allocation.ts";
+import { allocationStreamEnded } from "./turn/move.ts";
 import { relayPiece, streamOfPipeEnded, wakePipe } from "./turn/piping.ts";
 import { hearRelayNews } from "./turn/relay-news.ts";
 import { relayForTurn } from "./turn/relaying.ts";
@@ -169,7 +170,7 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
     if (turn === undefined) return;
     const opening = turn.openings.on(tuple);
     if (opening !== undefined) abandon(this.#state, turn, now, opening, out);
-    if (tuple.allocation !== undefined) endAllocation(this.#state, turn, now, tuple.allocation, out);
+    allocationStreamEnded(this.#state, turn, now, tuple, out);
   }
 
   /** What was meant for the classic protocols is counted as theirs. */

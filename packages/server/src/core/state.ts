@@ -124,7 +124,7 @@ export function createState(options: ServerOptions): ServerState {
   const channels = new Channels(tuples, quotas, deadlines, clock, random, limits);
   const counters = new Counters();
   const buckets = createBuckets(limits);
-  const shared = { primitives, secret: options.secret, limits, clock, deadlines, revocations, tuples };
+  const shared = { primitives, random, secret: options.secret, limits, clock, deadlines, revocations, tuples };
   const streams = new Streams(limits, counters.streams, buckets.streams, options.classic);
   const serverSecretKey = primitives.hmacSha256(secret, asciiBytes("fractal-punch server key"));
   return {

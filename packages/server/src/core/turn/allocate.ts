@@ -1,6 +1,6 @@
 /** Allocate (RFC 8656 section 7.2): a client asks for a relayed address, or for one of each family. */
 import { type Address, type Outbox, type PortId, withPort } from "@fractal-punch/machine";
-import { asciiText, beginAllocated, ErrorCode, reservationTokenOf } from "@fractal-punch/wire";
+import { Attribute, asciiText, beginAllocated, ErrorCode, reservationTokenOf } from "@fractal-punch/wire";
 import type { ServerEvent } from "../events.ts";
 import { type Question, reasonOf } from "../question.ts";
 import type { ServerState } from "../state.ts";
@@ -33,6 +33,9 @@ export function allocate(
   if (typeof transport === "number") return transport;
   const wanted = wantedPorts(message);
   if (typeof wanted === "number") return wanted;
+  const ticket = message.value(Attribute.mobilityTicket);
+  if (ticket !== undefined && ticket.length > 0) return ErrorCode.badRequest;
+  if (ticket !== undefined && transport === "tcp") return ErrorCode.mobilityForbidden;
   const { username, expiresAtMs } = asker.user;
   const { allocations, openings, reservations, holdings } = turn;
   if (holdings.of(username) >= state.limits.allocationsPerUser) return ErrorCode.limitReached;
@@ -115,6 +118,7 @@ function proceed(state: ServerState, turn: TurnState, now: number, opening: Open
   if (relays.length > 0) {
     turn.allocations.add(allocation, relays, now + opening.lifetimeMs);
     allocation.refusedFamily = refusedFamily;
+    if (question.message.has(Attribute.mobilityTicket)) allocation.mobility = turn.mobilityTickets.open(allocation);
     if (opening.kept)
       allocation.reservationToken = turn.reservations.keep(now, opening.kept, allocation.user.username, state.random);
     state.counters.outcome("allocate", "served");
@@ -166,6 +170,7 @@ function sendAllocated(state: ServerState, question: Question, asker: Asker, all
     relayed: allocation.relays.map(({ address }) => address),
     mapped: from,
     lifetimeSeconds: Math.round((allocation.endsAt - now) / 1000),
+    ...(allocation.mobility && { mobilityTicket: allocation.mobility.ticket }),
     ...(allocation.reservationToken && { reservationToken: allocation.reservationToken }),
     ...(refused && { refusedFamily: { ...refused, reason: reasonOf(refused.code) } }),
   };

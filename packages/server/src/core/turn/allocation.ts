@@ -13,6 +13,7 @@ import type { Account } from "../quotas.ts";
 import type { Timed } from "../timed.ts";
 import type { Tuple } from "../tuples.ts";
 import type { TurnUser } from "./credentials.ts";
+import type { Mobility } from "./mobility.ts";
 import type { RelayTransport } from "./wanted.ts";
 
 /** One relayed transport address. */
@@ -40,7 +41,8 @@ const wholeAddress = { 4: 32, 6: 128 } as const;
 export class Allocation {
   readonly kind = "allocation";
   readonly transport: RelayTransport;
-  readonly tuple: Tuple;
+  /** Where its client is. */
+  tuple: Tuple;
   readonly user: TurnUser;
   /** The Allocate's: its repeat gets the same answer. */
   readonly transactionId: string;
@@ -50,6 +52,8 @@ export class Allocation {
   refusedFamily: RefusedFamily | undefined;
   /** With which its client may have the port above its own. */
   reservationToken: Uint8Array | undefined;
+  /** Of one that may go on from another 5-tuple. */
+  mobility: Mobility | undefined;
   endsAt: number = 0;
   /** Bytes that may still be relayed before the account is asked again. */
   credit: number = 0;
@@ -72,6 +76,14 @@ export class Allocation {
     this.transactionId = transactionId;
     this.account = account;
     this.deadline = deadlines.create(this, "allocation ends");
+  }
+
+  /** Where its client is, and where it may be soon: none, when it is away. */
+  get tuples(): readonly Tuple[] {
+    if (this.mobility === undefined) return [this.tuple];
+    const { isAway, next } = this.mobility;
+    if (isAway) return [];
+    return next === undefined ? [this.tuple] : [this.tuple, next];
   }
 
   relay(family: 4 | 6): Relay | undefined {

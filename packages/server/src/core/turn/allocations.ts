@@ -9,7 +9,7 @@ import {
 } from "@fractal-punch/machine";
 import type { ServerEvent } from "../events.ts";
 import type { Timed } from "../timed.ts";
-import type { Tuples } from "../tuples.ts";
+import type { Tuple, Tuples } from "../tuples.ts";
 import type { Allocation, Relay } from "./allocation.ts";
 import type { Holdings } from "./holdings.ts";
 import type { RelayTransport } from "./wanted.ts";
@@ -46,14 +46,26 @@ export class Allocations {
   /** It lives from now on, with those relays, whose ports are open. */
   add(allocation: Allocation, relays: readonly Relay[], endsAt: number): void {
     allocation.relays = relays;
-    allocation.tuple.allocation = allocation;
-    allocation.tuple.trust++;
+    this.arrive(allocation, allocation.tuple);
     for (const relay of relays) {
       this.#byPort.set(relay.port, allocation);
       this.#byRelay[allocation.transport].set(addressKey(relay.address), allocation);
     }
     this.#size++;
     this.renew(allocation, endsAt);
+  }
+
+  /** Its client is, or may soon be, on that 5-tuple. */
+  arrive(allocation: Allocation, tuple: Tuple): void {
+    tuple.allocation = allocation;
+    tuple.trust++;
+  }
+
+  /** Its client is no more on that 5-tuple. */
+  leave(tuple: Tuple): void {
+    tuple.allocation = undefined;
+    tuple.trust--;
+    this.#tuples.release(tuple);
   }
 
   renew(allocation: Allocation, endsAt: number): void {
@@ -68,10 +80,7 @@ export class Allocations {
       this.#byRelay[allocation.transport].delete(addressKey(relay.address));
       out.closePort(relay.port);
     }
-    const { tuple } = allocation;
-    tuple.allocation = undefined;
-    tuple.trust--;
-    this.#tuples.release(tuple);
+    for (const tuple of allocation.tuples) this.leave(tuple);
     this.#holdings.remove(allocation.user.username);
     this.#size--;
   }

@@ -28,12 +28,14 @@ export interface Change {
   readonly allocation: Allocation;
 }
 
-type Changed = ErrorCode | "served";
+export type Changed = ErrorCode | "served";
 
 const permissionMs = 300_000;
 const channelMs = 600_000;
 
-export function refresh(state: ServerState, turn: TurnState, { question, asker, allocation }: Change): Changed {
+/** Once nothing stands against it, `go` has the allocation go on from elsewhere (RFC 8016). */
+export function refresh(state: ServerState, turn: TurnState, change: Change, go?: () => void): Changed {
+  const { question, allocation } = change;
   const { message, now, out } = question;
   if (message.has(Attribute.requestedAddressFamily)) {
     const family = requestedFamilyOf(message);
@@ -43,9 +45,21 @@ export function refresh(state: ServerState, turn: TurnState, { question, asker, 
   const lifeMs = lifetimeOf(message) === 0 ? 0 : lifetimeMs(state.limits, message);
   if (lifeMs === 0) endAllocation(state, turn, now, allocation, out);
   else turn.allocations.renew(allocation, now + lifeMs);
-  const builder = beginSuccess(state, question).u32(Attribute.lifetime, lifeMs / 1000);
-  sendProtected(state, builder, question, asker);
+  if (lifeMs > 0) go?.();
+  sendRefreshed(state, change, lifeMs / 1000, go !== undefined && lifeMs > 0);
   return "served";
+}
+
+/** With the ticket for the next move, if this was one. */
+export function sendRefreshed(
+  state: ServerState,
+  { question, asker, allocation }: Change,
+  lifetimeSeconds: number,
+  hasMoved: boolean,
+): void {
+  const builder = beginSuccess(state, question).u32(Attribute.lifetime, lifetimeSeconds);
+  if (hasMoved && allocation.mobility) builder.attribute(Attribute.mobilityTicket, allocation.mobility.ticket);
+  sendProtected(state, builder, question, asker);
 }
 
 /** All or none: what one address is refused for, all are (RFC 8656 section 10.2). */

@@ -13,10 +13,11 @@ export function endAllocation(
   allocation: Allocation,
   out: Outbox<ServerEvent>,
 ): void {
-  const { port, address } = allocation.tuple;
+  const { tuples, mobility } = allocation;
   for (const { pipe } of turn.pipes.of(allocation)) endPipe({ state, turn, now, out }, pipe);
   turn.allocations.end(allocation, out);
-  state.streams.release(now, port, address);
+  for (const { port, address } of tuples) state.streams.release(now, port, address);
+  for (const ticket of [mobility?.ticket, mobility?.last?.ticket]) if (ticket) turn.mobilityTickets.drop(ticket);
   if (allocation.account === undefined) return;
   state.quotas.giveBack(allocation.account, allocation.credit);
   state.quotas.close(allocation.account);

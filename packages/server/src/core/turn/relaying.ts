@@ -16,6 +16,7 @@ import type { Drop } from "../outcome.ts";
 import type { ServerState } from "../state.ts";
 import type { Tuple } from "../tuples.ts";
 import type { Allocation } from "./allocation.ts";
+import { settleMove } from "./move.ts";
 import { isRelayPort } from "./openings.ts";
 import { relayPiece } from "./piping.ts";
 import type { TurnState } from "./turn-state.ts";
@@ -49,7 +50,9 @@ export function relayForTurn(
     return true;
   }
   if (tuple?.allocation === undefined || ((bytes[0] ?? 0) & 0xc0) !== 0x40) return false;
-  counters.relayed("channel-data", relayChannelData(relaying, tuple.allocation, bytes), bytes);
+  const { allocation } = tuple;
+  if (tuple !== allocation.tuple) settleMove(relaying.state, relaying.turn, relaying.now, allocation);
+  counters.relayed("channel-data", relayChannelData(relaying, allocation, bytes), bytes);
   return true;
 }
 
@@ -73,6 +76,7 @@ export function relaySend(relaying: Relaying, allocation: Allocation, message: S
 /** What came to a relayed address goes to the client: by channel where there is one, otherwise as a Data indication. */
 function relayToClient(relaying: Relaying, allocation: Allocation, peer: Address, data: Uint8Array): Relayed {
   const { state, turn, now, out } = relaying;
+  if (allocation.mobility?.isAway === true) return "client-away";
   if (!allocation.permits(now, peer)) return "no-permission";
   const channel = allocation.channelOf(now, peer);
   const bytes =

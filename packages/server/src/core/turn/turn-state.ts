@@ -1,5 +1,5 @@
 /** All that TURN needs to know, put together (RFC 8656). */
-import type { Deadlines, ServerPrimitives } from "@fractal-punch/machine";
+import type { Deadlines, Random, ServerPrimitives } from "@fractal-punch/machine";
 import { StunBuilder } from "@fractal-punch/wire";
 import type { Clock } from "../clock.ts";
 import type { Limits } from "../limits.ts";
@@ -11,6 +11,7 @@ import type { Tuple, Tuples } from "../tuples.ts";
 import { Allocations } from "./allocations.ts";
 import { Credentials } from "./credentials.ts";
 import { Holdings } from "./holdings.ts";
+import { MobilityTickets } from "./mobility.ts";
 import { Openings, type PortRange } from "./openings.ts";
 import { Pipes } from "./pipes.ts";
 import { Reservations } from "./reservations.ts";
@@ -35,6 +36,7 @@ export interface TurnState {
   readonly openings: Openings;
   readonly reservations: Reservations;
   readonly pipes: Pipes;
+  readonly mobilityTickets: MobilityTickets;
   readonly policy: RelayPolicy;
   /** For Data indications, which are larger than what they carry. */
   readonly builder: StunBuilder;
@@ -43,6 +45,7 @@ export interface TurnState {
 /** What TURN shares with the rest of the server. */
 export interface TurnSurroundings {
   readonly primitives: ServerPrimitives;
+  readonly random: Random;
   /** The operator's. */
   readonly secret: string;
   readonly limits: Limits;
@@ -53,7 +56,7 @@ export interface TurnSurroundings {
 }
 
 export function createTurnState(options: TurnOptions, surroundings: TurnSurroundings): TurnState {
-  const { primitives, secret, limits, clock, deadlines, revocations, tuples } = surroundings;
+  const { primitives, random, secret, limits, clock, deadlines, revocations, tuples } = surroundings;
   const { realm, users, relayPorts, allow, deny } = options;
   const holdings = new Holdings();
   return {
@@ -63,6 +66,7 @@ export function createTurnState(options: TurnOptions, surroundings: TurnSurround
     openings: new Openings(relayPorts),
     reservations: new Reservations(deadlines, holdings),
     pipes: new Pipes(),
+    mobilityTickets: new MobilityTickets(primitives, secret, random),
     policy: new RelayPolicy({ allow, deny, own: [] }),
     builder: new StunBuilder(largestDatagramBytes),
   };

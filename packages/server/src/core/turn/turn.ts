@@ -8,6 +8,7 @@ import { refuseAsker, refuseStranger, refuseUnknown } from "./answers.ts";
 import { type Asker, askerOf } from "./asker.ts";
 import { bindChannel, createPermission, refresh } from "./changes.ts";
 import { bindConnection } from "./connection-bind.ts";
+import { moveAllocation, settleMove } from "./move.ts";
 import { relaySend } from "./relaying.ts";
 import { connectToPeer } from "./tcp-connect.ts";
 import type { TurnState } from "./turn-state.ts";
@@ -44,6 +45,7 @@ export function handleSend(
 ): void {
   const allocation = tuple?.allocation;
   if (allocation === undefined) return state.counters.dropped.add("no-allocation");
+  if (tuple !== allocation.tuple) settleMove(state, turn, now, allocation);
   const outcome =
     unknown.length === 0 ? relaySend({ state, turn, now, out }, allocation, message) : "unknown-attribute";
   state.counters.relayed("send", outcome, message.bytes);
@@ -67,9 +69,12 @@ function change(state: ServerState, turn: TurnState, question: Question, asker: 
   const { method } = question.message;
   if (method === Method.allocate) return allocate(state, turn, question, asker);
   if (method === Method.connectionBind) return bindConnection(state, turn, question, asker);
+  const ticket = method === Method.refresh ? question.message.value(Attribute.mobilityTicket) : undefined;
+  if (ticket !== undefined) return moveAllocation(state, turn, question, asker, ticket);
   const allocation = question.tuple?.allocation;
   if (allocation === undefined) return ErrorCode.allocationMismatch;
   if (allocation.user.username !== asker.user.username) return ErrorCode.wrongCredentials;
+  if (question.tuple !== allocation.tuple) settleMove(state, turn, question.now, allocation);
   const request = { question, asker, allocation };
   switch (method) {
     case Method.refresh:
