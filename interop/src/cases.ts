@@ -5,6 +5,7 @@ import { iceCases } from "./ice-cases.ts";
 import { allBack, hairpins, halfBack, mapped, natIs, refused, responses } from "./judgements.ts";
 
 const minted = "-u USER -w PASSWORD -p PORT";
+const mintedTls = "-u USER -w PASSWORD -p TLS_PORT";
 
 const stun: readonly Case[] = [
   { name: "STUN: IPv4", command: "turnutils_stunclient -p PORT 127.0.0.1", judge: mapped("127.0.0.1") },
@@ -210,8 +211,50 @@ const streams: readonly Case[] = [
   },
   {
     name: "TLS: channels",
-    command: `turnutils_uclient -v -t -S -y -c -n 10 ${minted} 127.0.0.1`,
+    command: `turnutils_uclient -v -t -S -y -c -n 10 ${mintedTls} 127.0.0.1`,
     judge: allBack(20),
+    transport: "tls",
+  },
+  {
+    name: "TLS: indications, shared secret",
+    command: "turnutils_uclient -v -t -S -y -c -s -n 10 -u alice -W SECRET -p TLS_PORT 127.0.0.1",
+    judge: allBack(20),
+    transport: "tls",
+  },
+  {
+    name: "TLS: 99 bytes, 8 clients",
+    command: `turnutils_uclient -v -t -S -y -c -l 99 -m 8 -n 10 ${mintedTls} 127.0.0.1`,
+    judge: allBack(80, { lengthBytes: 99 }),
+    transport: "tls",
+  },
+  {
+    name: "TLS: to a peer",
+    command: `turnutils_uclient -v -t -S -c -e PEER -r PEER_PORT -l 1300 -n 10 ${mintedTls} 127.0.0.1`,
+    judge: allBack(10, { lengthBytes: 1300 }),
+    transport: "tls",
+  },
+  {
+    name: "TLS: by IPv6, IPv6 asked for",
+    command: `turnutils_uclient -v -t -S -y -c -x -n 10 ${mintedTls} ::1`,
+    judge: allBack(20, { family: 6 }),
+    transport: "tls",
+  },
+  {
+    name: "TLS: RTP and RTCP",
+    command: `turnutils_uclient -v -t -S -y -n 10 ${mintedTls} 127.0.0.1`,
+    judge: allBack(40),
+    transport: "tls",
+  },
+  {
+    name: "TLS: TCP to peers, clients of one server",
+    command: `turnutils_uclient -v -T -S -y -c -m 4 -l 1300 -n 10 ${mintedTls} 127.0.0.1`,
+    judge: allBack(40, { lengthBytes: 1300 }),
+    transport: "tls",
+  },
+  {
+    name: "TLS: wrong password is refused",
+    command: "turnutils_uclient -v -t -S -y -c -u USER -w wrong -p TLS_PORT 127.0.0.1",
+    judge: refused(),
     transport: "tls",
   },
 ];

@@ -13,6 +13,7 @@ export function commandWords(server: PunchServer, discovering: PunchServer, peer
   return {
     PORT: String(server.port),
     SECOND_PORT: String(server.secondPort),
+    TLS_PORT: String(server.tlsPort),
     DISCOVERY_PORT: String(discovering.port),
     SECRET: server.secret,
     USER: server.username,

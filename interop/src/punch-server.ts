@@ -15,6 +15,7 @@ const patienceMs = 10_000;
 export interface PunchServer {
   readonly port: number;
   readonly secondPort: number;
+  readonly tlsPort: number;
   readonly secret: string;
   readonly username: string;
   readonly password: string;
@@ -34,7 +35,8 @@ export async function withServer<T>(
   const folder = await mkdtemp(join(tmpdir(), "fractal-punch-interop-"));
   const state = join(folder, "state");
   const [port, secondPort] = [await freePort(addresses), await freePort(addresses)];
-  const child = serve(state, [port, secondPort], addresses);
+  const tlsPort = await freePort(addresses);
+  const child = serve(state, { port, secondPort, tlsPort }, addresses);
   const closed = once(child, "close");
   try {
     await listening(child);
@@ -42,7 +44,7 @@ export async function withServer<T>(
     const iceServers = await mintTicket(state);
     const [{ urls, username, credential }] = iceServers;
     const ticket = { urls, username, password: credential, iceServers: JSON.stringify(iceServers) };
-    return await work({ port, secondPort, secret, ...ticket });
+    return await work({ port, secondPort, tlsPort, secret, ...ticket });
   } finally {
     child.kill("SIGTERM");
     await closed;
@@ -57,8 +59,12 @@ interface Ticket {
 }
 
 /** Peers of the cases are on loopback, to which a server relays for nobody unless it is told to. */
-function serve(state: string, [port, secondPort]: readonly number[], addresses: readonly string[]): ChildProcess {
-  const ports = ["--port", String(port), "--port2", String(secondPort)];
+function serve(
+  state: string,
+  { port, secondPort, tlsPort }: Pick<PunchServer, "port" | "secondPort" | "tlsPort">,
+  addresses: readonly string[],
+): ChildProcess {
+  const ports = ["--port", String(port), "--port2", String(secondPort), "--tls-port", String(tlsPort)];
   const reach = ["--listen", ...addresses, "--public", ...addresses, "--relay-allow", "127.0.0.0/8"];
   const args = [commandPath, "serve", "--json", "--state", state, ...ports, ...reach];
   return spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
