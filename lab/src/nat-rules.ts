@@ -40,6 +40,25 @@ export function setNat(router: Namespace, kind: NatKind, unasked: UnaskedInput):
   );
 }
 
+/** Lets no UDP pass through the router any more, as some offices and hotels do, or lets it pass again. */
+export function setUdpBlock(router: Namespace, blocks: boolean): void {
+  const rule = blocks ? "meta l4proto udp drop" : "";
+  setRules(
+    router,
+    `table inet block {
+      chain forward {
+        type filter hook forward priority filter - 1; policy accept
+      }
+    }
+    flush table inet block
+    table inet block {
+      chain forward {
+        ${rule}
+      }
+    }`,
+  );
+}
+
 /** A machine's own stateful firewall, IPv4 and IPv6: it lets in answers, and nothing that was not asked for. */
 export function setFirewall(node: Namespace): void {
   setRules(

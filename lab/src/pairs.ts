@@ -6,7 +6,7 @@ import {
   symmetric,
 } from "@fractal-punch/sim/internet";
 import type { NatKind, UnaskedInput } from "./nat-rules.ts";
-import { type Family, ipOf, type LabNode, type NatRouter, type Topology } from "./topology.ts";
+import { type Family, ipOf, type KernelRouter, type LabNode, type NatRouter, type Topology } from "./topology.ts";
 
 /** One way to the middle, in ms. */
 export interface Delays {
@@ -21,6 +21,8 @@ export interface Placement {
   readonly host: LabNode;
   readonly client: LabNode;
   readonly hostIp: string;
+  /** Those of this machine's kernel that host and client are behind, if they are. */
+  readonly routers?: { readonly host: KernelRouter; readonly client: KernelRouter };
 }
 
 /** A way for a host and a client to stand in the internet, and the path that they are to get. */
@@ -161,13 +163,17 @@ function kernelPair(
   return {
     name,
     path,
-    place: async (topology, delays = noDelays) =>
-      await placeBehind(
-        topology,
-        await topology.addKernelRouter("host-router", hostNat, { unasked: hostUnasked, delayMs: delays.host }),
-        await topology.addKernelRouter("client-router", clientNat, { unasked: clientUnasked, delayMs: delays.client }),
-        delays,
-      ),
+    place: async (topology, delays = noDelays) => {
+      const host = await topology.addKernelRouter("host-router", hostNat, {
+        unasked: hostUnasked,
+        delayMs: delays.host,
+      });
+      const client = await topology.addKernelRouter("client-router", clientNat, {
+        unasked: clientUnasked,
+        delayMs: delays.client,
+      });
+      return { ...(await placeBehind(topology, host, client, delays)), routers: { host, client } };
+    },
   };
 }
 

@@ -1,16 +1,27 @@
 /** What happens to sessions in bad times, each against its bar. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { blockedSides, blockUdp, playBlocked } from "./blocked-scenes.ts";
 import { offer, serve } from "./commands.ts";
 import type { Lab } from "./lab.ts";
 import { limitsOf, medianOf } from "./limits.ts";
-import { bothModelSymmetric, bothPortRestricted, type Delays, type Pair, type Placement } from "./pairs.ts";
+import {
+  bothMasqueraded,
+  bothModelSymmetric,
+  bothPortRestricted,
+  type Delays,
+  type Pair,
+  type Placement,
+} from "./pairs.ts";
 import { type LabProcess, numberIn, textIn } from "./process.ts";
 import { replyTimes, startReplies } from "./reply-times.ts";
 
 const program = fileURLToPath(new URL("./stream-program.js", import.meta.url));
 const datagramsASecond = 100;
 const undisturbedMs = 1000;
+const bothEnds = ["client", "host"] as const;
+/** UDP is asked for every ten seconds at least, by both ends. */
+const udpBackMs = 30_000;
 /** Longer than any bar: what is to come back has come back. */
 const afterwardsMs = 6000;
 
@@ -43,6 +54,18 @@ export const scenes: readonly Scene[] = [
     name: "server killed and started again, relayed path",
     play: (lab, delays) => playStream(lab, delays, bothModelSymmetric, 2, "relayed", restartServer),
   },
+  ...blockedSides.map((side) => ({
+    name: `first replies, ${side.name}`,
+    play: (lab: Lab, delays: Delays) => playBlocked(lab, delays, side),
+  })),
+  {
+    name: "UDP blocked on both sides under 100 datagrams a second",
+    play: (lab, delays) =>
+      playStream(lab, delays, bothMasqueraded, 3, "relayed", async ({ placement }) =>
+        blockUdp(placement, bothEnds, true),
+      ),
+  },
+  { name: "UDP blocked on both sides, and back in mid-session", play: playUdpBack },
 ];
 
 async function playLoss(lab: Lab, delays: Delays): Promise<Omit<SceneResult, "name">> {
@@ -67,11 +90,29 @@ interface Streaming {
   readonly lab: Lab;
   readonly placement: Placement;
   readonly serving: LabProcess;
+  readonly stream: LabProcess;
 }
 
 async function restartServer({ lab, placement, serving }: Streaming): Promise<void> {
   await serving.end("SIGKILL");
   await serve(lab, placement.server);
+}
+
+/** The session begins over TLS; when UDP passes again it becomes direct, and nothing is lost by that. */
+async function playUdpBack(lab: Lab, delays: Delays): Promise<Omit<SceneResult, "name">> {
+  const blocked: Pair = {
+    ...bothMasqueraded,
+    path: "relayed",
+    place: async (topology, placed) => {
+      const placement = await bothMasqueraded.place(topology, placed);
+      blockUdp(placement, bothEnds, true);
+      return placement;
+    },
+  };
+  return await playStream(lab, delays, blocked, 0, "direct", async ({ placement, stream }) => {
+    blockUdp(placement, bothEnds, false);
+    await stream.next(({ event }) => event === "direct", udpBackMs);
+  });
 }
 
 /** Disturbs a session with a stream in it; the stream is to go on over `path`, without loss in its last second. */
@@ -89,7 +130,7 @@ async function playStream(
   const stream = lab.start(placement.client, process.execPath, [program, invite]);
   await stream.next(({ event }) => event === pair.path);
   await sleep(undisturbedMs);
-  await disturb({ lab, placement, serving });
+  await disturb({ lab, placement, serving, stream });
   await sleep(afterwardsMs);
   stream.tell({});
   const end = await stream.next(({ event }) => event === "ended");
