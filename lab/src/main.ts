@@ -98,7 +98,7 @@ async function runScenes(): Promise<SceneResult[]> {
   const wanted = scenes.filter(({ name }) => isWanted(name));
   if (wanted.length === 0) return [];
   const nameWidth = Math.max(...wanted.map(({ name }) => name.length));
-  const table = new Table([["scene", nameWidth], ["seen", 32], ["bar", 14], [""]], console.log);
+  const table = new Table([["scene", nameWidth], ["seen", 48], ["bar", 20], [""]], console.log);
   const results: SceneResult[] = [];
   for (const { name, play } of wanted) {
     const result = await measured(name, (lab) => play(lab, delays));

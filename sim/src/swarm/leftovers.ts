@@ -11,6 +11,8 @@ const farewellMs = 5000;
 const forgottenMs = 11 * 60_000;
 /** The server's channels and introductions live for a minute after their last use, a registration for three. */
 const serverMs = 5 * 60_000;
+/** A system repeats what was not acknowledged when its program closed the stream, and gives up. */
+const streamMs = 60_000;
 const stepMs = 2500;
 
 /** Ends the world as its draw says; what is left of it then, if anything is. */
@@ -29,8 +31,7 @@ export function leftovers(scene: Scene): string | undefined {
   if (ending === "close" || ending === "vanish") pair.host.command({ type: "stop" });
   return (
     waitFor(scene, serverMs, () => serverLeft(scene)) ??
-    clients.map((node) => nodeLeft(node)).find((each) => each !== undefined) ??
-    nodeLeft(pair.host)
+    waitFor(scene, streamMs, () => clients.map((node) => nodeLeft(node)).find(Boolean) ?? nodeLeft(pair.host))
   );
 }
 

@@ -215,13 +215,15 @@ export class Connection implements Happening {
     this.#transmit({ flags: 0, sequence: this.#outgoing.next, bytes: nothing });
   }
 
-  /** Repeats the oldest; false when that was done often enough. */
+  /** Repeats what is not acknowledged; false when that was done often enough. */
   #repeat(): boolean {
-    const { oldest } = this.#outgoing;
-    if (oldest === undefined) return true;
+    const { underWay } = this.#outgoing;
+    if (underWay.length === 0) return true;
     if (this.#repeats++ >= (this.#isOpen ? maxRepeats : maxSynRepeats)) return false;
-    oldest.repeated = true;
-    this.#transmit(oldest);
+    for (const flight of underWay) {
+      flight.repeated = true;
+      this.#transmit(flight);
+    }
     this.#awaitAnswer();
     return true;
   }

@@ -45,6 +45,11 @@ export class Outgoing {
     return this.#flights[0];
   }
 
+  /** All that was sent and is not acknowledged, oldest first. */
+  get underWay(): readonly Flight[] {
+    return this.#flights;
+  }
+
   /** All was sent and acknowledged, FIN too. */
   get isDone(): boolean {
     return this.#finSent && this.#flights.length === 0;
