@@ -105,6 +105,20 @@ test("what the new protocol does is counted, and totals stay totals from one scr
   assert.equal(second.counts("fractal_punch_served_total")['what="connect"'], served['what="connect"']);
 });
 
+test("what an Allocate without credentials is sent for its bytes is in the metrics: the factor of a forged address", async (t) => {
+  const server = await startMeasured(t);
+  const socket = await openSocket(t);
+  const allocate = Buffer.from("000300082112a442000102030405060708090a0b0019000411000000", "hex");
+  const heard = once(socket, "message");
+  await answered(socket, server, allocate, /^0113/);
+  const [refusal] = await heard;
+  assert.deepEqual((await server.metrics()).counts("fractal_punch_challenge_bytes_total"), {
+    'direction="question"': allocate.length,
+    'direction="answer"': refusal.length,
+  });
+  assert.ok(refusal.length < 6 * allocate.length, `${refusal.length} bytes for ${allocate.length}`);
+});
+
 test("the metrics are all that the endpoint has, and they can only be read", async (t) => {
   const { url } = await startMeasured(t);
   const answer = await fetch(url);
