@@ -56,6 +56,11 @@ const turn: readonly Case[] = [
     judge: allBack(20),
   },
   {
+    name: "TURN: a user with a password of its own",
+    command: "turnutils_uclient -v -y -c -n 10 -u static -w interop -p PORT 127.0.0.1",
+    judge: allBack(20),
+  },
+  {
     name: "TURN: 1,000 bytes",
     command: `turnutils_uclient -v -y -c -l 1000 -n 10 ${minted} 127.0.0.1`,
     judge: allBack(20, { lengthBytes: 1000 }),

@@ -1,7 +1,7 @@
 /** The server under test: the built command on loopback, with a state folder of its own. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -36,7 +36,9 @@ export async function withServer<T>(
   const state = join(folder, "state");
   const [port, secondPort] = [await freePort(addresses), await freePort(addresses)];
   const tlsPort = await freePort(addresses);
-  const child = serve(state, { port, secondPort, tlsPort }, addresses);
+  const users = join(folder, "users");
+  await writeFile(users, "static:interop\n", { mode: 0o600 });
+  const child = serve(state, users, { port, secondPort, tlsPort }, addresses);
   const closed = once(child, "close");
   try {
     await listening(child);
@@ -61,11 +63,21 @@ interface Ticket {
 /** Peers of the cases are on loopback, to which a server relays for nobody unless it is told to. */
 function serve(
   state: string,
+  users: string,
   { port, secondPort, tlsPort }: Pick<PunchServer, "port" | "secondPort" | "tlsPort">,
   addresses: readonly string[],
 ): ChildProcess {
   const ports = ["--port", String(port), "--port2", String(secondPort), "--tls-port", String(tlsPort)];
-  const reach = ["--listen", ...addresses, "--public", ...addresses, "--relay-allow", "127.0.0.0/8"];
+  const reach = [
+    "--listen",
+    ...addresses,
+    "--public",
+    ...addresses,
+    "--relay-allow",
+    "127.0.0.0/8",
+    "--turn-users",
+    users,
+  ];
   const args = [commandPath, "serve", "--json", "--state", state, ...ports, ...reach];
   return spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
 }

@@ -10,6 +10,7 @@ import {
   type Limits,
   type PortRange,
   type RunningServer,
+  readTurnUsers,
   serve,
   type TlsSettings,
   type TurnSettings,
@@ -41,6 +42,7 @@ interface ServeOptions {
   readonly relayPorts?: PortRange;
   readonly relayAllow?: readonly string[];
   readonly relayDeny?: readonly string[];
+  readonly turnUsers?: string;
   readonly relayRate?: number;
   readonly relayTotal?: number;
   readonly metrics?: Address;
@@ -101,6 +103,7 @@ export function addServeCommand(program: Command): void {
       "let TURN relay to networks that it refuses by default, for example 10.0.0.0/8",
     )
     .option("--relay-deny <network...>", "let TURN not relay to these networks")
+    .option("--turn-users <file>", "users of TURN besides those with tickets: lines of name:password")
     .option("--json", "JSON lines on a terminal, too")
     .addHelpText("after", examples)
     .action(runServe);
@@ -120,7 +123,7 @@ async function runServe(options: ServeOptions): Promise<void> {
     publicNames: options.public ?? [],
     access: options.access,
     classic: options.classic,
-    turn: options.turn ? turnOf(options) : null,
+    turn: options.turn ? await turnOf(options, log) : null,
     tls: options.tls ? tlsOf(options) : null,
     limits: limitsOf(options),
     onEvent(event) {
@@ -137,9 +140,16 @@ async function runServe(options: ServeOptions): Promise<void> {
   process.exitCode = stoppedCode(interruption);
 }
 
-function turnOf({ realm, relayPorts, relayAllow, relayDeny }: ServeOptions): TurnSettings {
+async function turnOf(options: ServeOptions, log: Log): Promise<TurnSettings> {
+  const { realm, relayPorts, relayAllow, relayDeny, turnUsers: file } = options;
+  const read = file === undefined ? undefined : await readTurnUsers(file);
+  if (read?.isReadableByOthers === true) {
+    const text = `Others on this machine may read the passwords in ${file}: "chmod 600 ${file}" keeps them out.`;
+    log({ level: "warn", event: "turn-users-readable", fields: { file }, text });
+  }
   return {
     realm,
+    ...(read && { users: read.users }),
     ...(relayPorts && { relayPorts }),
     ...(relayAllow && { allow: relayAllow }),
     ...(relayDeny && { deny: relayDeny }),

@@ -157,6 +157,23 @@ suite("what is wrong has a sentence and a code", { concurrency: 6 }, () => {
     refused(connect, 2, "USAGE", new RegExp(`127\\.0\\.0\\.1:${port}: another program`));
   });
 
+  test("a file of TURN's users that is not one ends serve with 2, naming the line", async (t) => {
+    const machine = new Machine(t);
+    const file = machine.file("users", "alice:wonderland\nbob\n");
+    const serve = await machine.run([
+      "serve",
+      "--turn-users",
+      file,
+      "--port",
+      "0",
+      "--port2",
+      "0",
+      "--no-tls",
+      "--json",
+    ]);
+    refused(serve, 2, "OPTION", /users, line 2: there is no colon/);
+  });
+
   test("a folder that cannot be written ends serve and host with 2, naming it", async (t) => {
     const machine = new Machine(t);
     const file = machine.file("file", "");

@@ -9,3 +9,4 @@ export { readServerFile, type ServerFile } from "./server-file.ts";
 export { defaultStateFolder, openStateFolder, readSecret, type StateFolder } from "./state-folder.ts";
 export type { CertificateFiles, TlsSettings } from "./tls-identity.ts";
 export type { TurnSettings } from "./turn-options.ts";
+export { readTurnUsers, type TurnUsers } from "./turn-users.ts";

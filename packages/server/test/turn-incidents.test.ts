@@ -53,6 +53,20 @@ for (const [incident, texts] of [
   });
 }
 
+test("RFC 8656 section 21.4: nobody allocates from a tunnel's address, or moves to one: what goes there may come back", () => {
+  for (const text of ["[2001:0:7f00:1::]:80", "[2002:7f00:1::]:80", "[::203.0.113.7]:80", "[64:ff9b:1::1]:80"]) {
+    const server = new TurnServer();
+    const client = new TurnClient(server, at(text));
+    assert.equal(errorCodeOf(client.allocate()), 403, text);
+    assert.equal(server.server.sizes.tuples, 0);
+    const elsewhere = new TurnClient(server, home);
+    const mobility = elsewhere.allocate((builder) => builder.attribute(Attribute.mobilityTicket, new Uint8Array(0)));
+    const ticket = mobility.value(Attribute.mobilityTicket)?.slice() ?? data;
+    const moved = client.ask(Method.refresh, (builder) => builder.attribute(Attribute.mobilityTicket, ticket));
+    assert.equal(errorCodeOf(moved), 403, text);
+  }
+});
+
 test("coturn#1946: the addresses of the server's interfaces are refused with 403, loopback's among them", () => {
   const server = new TurnServer();
   const own = ["127.0.0.1:0", "10.0.0.5:0", "9.9.9.9:0"].map(at);

@@ -26,6 +26,11 @@ export function specialWord(address: Address): SpecialWord | undefined {
   return word === "global" ? undefined : word;
 }
 
+/** Whether what is sent there may come back through a tunnel, to be sent there again (RFC 8656 section 21.4). */
+export function isTunnel(address: Address): boolean {
+  return specialWord(address) === "transition";
+}
+
 // Left out, because IANA calls them globally reachable: AS112 (192.31.196.0/24, 192.175.48.0/24, 2620:4f:8000::/48;
 // RFC 7534, 7535) and AMT (192.52.193.0/24; RFC 7450). Those within 192.0.0.0/24 and 2001::/23 are refused with the
 // rest of it: anycast that leads to the server's own gateway (PCP, TURN), and identifiers that are no hosts (ORCHID).

@@ -3,6 +3,7 @@ import { type Address, type Outbox, type PortId, withPort } from "@fractal-punch
 import { Attribute, asciiText, beginAllocated, ErrorCode, reservationTokenOf } from "@fractal-punch/wire";
 import type { ServerEvent } from "../events.ts";
 import { type Question, reasonOf } from "../question.ts";
+import { isTunnel } from "../special-networks.ts";
 import type { ServerState } from "../state.ts";
 import { Allocation } from "./allocation.ts";
 import { refuseAsker, sendProtected } from "./answers.ts";
@@ -29,6 +30,7 @@ export function allocate(
     return "served";
   }
   if (tuple !== undefined) return ErrorCode.allocationMismatch;
+  if (isTunnel(from)) return ErrorCode.forbidden;
   const transport = wantedTransport(message, state.ports.isStream(port));
   if (typeof transport === "number") return transport;
   const wanted = wantedPorts(message);

@@ -17,7 +17,7 @@ import {
 } from "@fractal-punch/wire";
 import type { Question } from "../question.ts";
 import type { ServerState } from "../state.ts";
-import type { TurnUser } from "./credentials.ts";
+import type { Credentials, TurnUser } from "./credentials.ts";
 import type { TurnState } from "./turn-state.ts";
 
 export interface Asker {
@@ -30,8 +30,15 @@ export interface Asker {
 /** What the server offers, the better one first. */
 export const offeredAlgorithms: readonly PasswordAlgorithm[] = ["sha256", "md5"];
 
-/** No usernames as hashes: of a name that nobody has stored, nothing leads back from its hash. */
+/**
+ * It does not ask for usernames as hashes (RFC 8489 section 14.4), which it knows of the configuration's users only: from
+ * the hash of a name that nobody has stored nothing leads back.
+ */
 const cookie: Uint8Array = nonceCookie({ passwordAlgorithms: true, usernameAnonymity: false });
+
+const userhashBytes = 32;
+/** No user has it. */
+const nobody = "";
 
 /** Who asks, or the code that says why nobody can tell. */
 export function askerOf(state: ServerState, turn: TurnState, question: Question): Asker | ErrorCode {
@@ -39,7 +46,7 @@ export function askerOf(state: ServerState, turn: TurnState, question: Question)
   const { credentials } = turn;
   const sha256 = message.has(Attribute.messageIntegritySha256);
   if (!sha256 && !message.has(Attribute.messageIntegrity)) return ErrorCode.unauthenticated;
-  const username = textOf(message, Attribute.username);
+  const username = usernameOf(credentials, message);
   const realm = textOf(message, Attribute.realm);
   const nonce = message.value(Attribute.nonce);
   const algorithm = algorithmOf(message);
@@ -73,6 +80,14 @@ function isFresh(state: ServerState, nonce: Uint8Array, now: number, from: Addre
 function controlAddress({ pipes }: TurnState, message: StunMessage): Address | undefined {
   const id = message.method === Method.connectionBind ? connectionIdOf(message) : undefined;
   return id === undefined ? undefined : pipes.connection(id)?.allocation.tuple.address;
+}
+
+/** Out of USERNAME or USERHASH; `undefined` when there is neither, or both, or what is none. */
+function usernameOf(credentials: Credentials, message: StunMessage): string | undefined {
+  if (!message.has(Attribute.userhash)) return textOf(message, Attribute.username);
+  const hash = message.fixed(Attribute.userhash, userhashBytes);
+  if (hash === undefined || message.has(Attribute.username)) return undefined;
+  return credentials.hashedName(hash) ?? nobody;
 }
 
 /**

@@ -3,7 +3,15 @@
  * expiry, `<expiry>[:<anything>]`, as login services mint them for coturn, and users of the configuration.
  */
 import type { Digests, Macs } from "@fractal-punch/machine";
-import { asciiBytes, base64UrlText, longTermKey, type PasswordAlgorithm, ticketScope } from "@fractal-punch/wire";
+import {
+  asciiBytes,
+  asciiText,
+  base64UrlText,
+  longTermKey,
+  type PasswordAlgorithm,
+  ticketScope,
+  userhashOf,
+} from "@fractal-punch/wire";
 import type { Clock } from "../clock.ts";
 import { Generations } from "../generations.ts";
 import { type Revocations, revocationHash } from "../revocations.ts";
@@ -42,6 +50,8 @@ export class Credentials {
   readonly #revocations: Revocations;
   readonly #maximum: number;
   readonly #known: Generations<string, KnownUser>;
+  /** Names of the configuration's users, by what USERHASH says. */
+  readonly #hashedNames: ReadonlyMap<string, string>;
 
   constructor(
     options: CredentialsOptions,
@@ -55,6 +65,15 @@ export class Credentials {
     this.#revocations = revocations;
     this.#maximum = limits.tickets;
     this.#known = new Generations(limits.ticketLifeMs);
+    const { primitives, realm, users } = options;
+    this.#hashedNames = new Map(
+      Array.from(users.keys(), (name) => [asciiText(userhashOf(primitives, name, realm)), name]),
+    );
+  }
+
+  /** The name behind a USERHASH, if it is one of the configuration's. */
+  hashedName(hash: Uint8Array): string | undefined {
+    return this.#hashedNames.get(asciiText(hash));
   }
 
   /** `undefined` for a name that has no password here, or had one. */

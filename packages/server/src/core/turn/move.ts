@@ -3,6 +3,7 @@ import { equalBytes, type Outbox, sameAddress } from "@fractal-punch/machine";
 import { asciiText, ErrorCode } from "@fractal-punch/wire";
 import type { ServerEvent } from "../events.ts";
 import type { Question } from "../question.ts";
+import { isTunnel } from "../special-networks.ts";
 import type { ServerState } from "../state.ts";
 import type { Tuple } from "../tuples.ts";
 import type { Allocation } from "./allocation.ts";
@@ -31,6 +32,7 @@ export function moveAllocation(
   }
   if (!equalBytes(ticket, mobility.ticket) || isOn(allocation, question)) return ErrorCode.badRequest;
   if (!isSameUser) return ErrorCode.wrongCredentials;
+  if (isTunnel(question.from)) return ErrorCode.forbidden;
   // Another allocation is there, or a session, and a 5-tuple has only one of them.
   if (question.tuple !== undefined) return ErrorCode.allocationMismatch;
   return refresh(state, turn, { question, asker, allocation }, () => go(state, turn, question, allocation, mobility));
