@@ -1,3 +1,4 @@
+export * from "./blocked-scenes.ts";
 export * from "./commands.ts";
 export * from "./lab.ts";
 export * from "./middle/ip-packet.ts";
