@@ -162,6 +162,24 @@ test("a host learns in the answer to its proof where the server takes TLS, once 
   assert.equal(host.registered(host.refresh()).tls, undefined, "a refresh has no room for it");
 });
 
+test("a connection of TLS takes the places of four, and they are free when it is gone", () => {
+  const server = new TestServer({ ports, limits: { streams: 9 } });
+  server.openPorts();
+  const dial = (number: number, port: number): void => server.dial(at(`198.51.100.${number}:5000`), port);
+  dial(1, server.tcpPort);
+  dial(2, tls);
+  dial(3, tls);
+  assert.deepEqual(server.closed, []);
+  dial(4, server.tcpPort);
+  assert.deepEqual(server.closed, ["198.51.100.1:5000"]);
+  dial(5, tls);
+  assert.deepEqual(server.closed.slice(1), ["198.51.100.2:5000"]);
+  server.hangUp(at("198.51.100.3:5000"), tls);
+  dial(6, tls);
+  assert.equal(server.closed.length, 2);
+  assert.equal(server.server.sizes.streams, 3);
+});
+
 function serving(): TestServer {
   const server = new TestServer({ ports });
   server.openPorts();

@@ -42,7 +42,7 @@ export interface Limits {
   readonly connections: number;
   /** Of one username. */
   readonly connectionsPerUser: number;
-  /** TCP connections to the server. */
+  /** TCP connections to the server; one of TLS counts as four. */
   readonly streams: number;
   /** From one address of IPv4, or one /64 of IPv6. */
   readonly streamsPerAddress: number;

@@ -33,6 +33,10 @@ export class Ports {
     return isOfStreams(this.#ports[id]);
   }
 
+  isTls(id: PortId): boolean {
+    return this.#ports[id]?.transport === "tls";
+  }
+
   /** What the port is bound to; `undefined` while it is not open. */
   localOf(id: PortId): Address | undefined {
     return this.#locals[id];

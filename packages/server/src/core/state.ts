@@ -125,7 +125,7 @@ export function createState(options: ServerOptions): ServerState {
   const counters = new Counters();
   const buckets = createBuckets(limits);
   const shared = { primitives, random, secret: options.secret, limits, clock, deadlines, revocations, tuples };
-  const streams = new Streams(limits, counters.streams, buckets.streams, options.classic);
+  const streams = new Streams(limits, ports, counters.streams, buckets.streams, options.classic);
   const serverSecretKey = primitives.hmacSha256(secret, asciiBytes("fractal-punch server key"));
   return {
     limits,

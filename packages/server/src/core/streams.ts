@@ -12,6 +12,7 @@ import { Ages } from "./ages.ts";
 import type { Tally } from "./counters.ts";
 import type { ServerEvent } from "./events.ts";
 import type { Limits } from "./limits.ts";
+import type { Ports } from "./ports.ts";
 import type { PrefixBuckets } from "./prefix-buckets.ts";
 import { Stream, type StreamEnd } from "./stream.ts";
 
@@ -37,6 +38,9 @@ export type StreamWord =
 /** Who has a network of IPv6 has all its addresses. */
 const addressBits = { 4: 32, 6: 64 } as const;
 
+/** It takes the system and the process 60 kB, one of TCP 10. */
+const tlsPlaces = 4;
+
 export class Streams {
   readonly #limits: Limits;
   readonly #counts: Tally<StreamWord>;
@@ -48,10 +52,19 @@ export class Streams {
   /** Those that have asked, and that nothing keeps. */
   readonly #idle: Ages<Stream>;
   readonly #servesClassic: boolean;
+  readonly #ports: Ports;
   #size = 0;
+  #places = 0;
 
-  constructor(limits: Limits, counts: Tally<StreamWord>, openings: PrefixBuckets, servesClassic: boolean) {
+  constructor(
+    limits: Limits,
+    ports: Ports,
+    counts: Tally<StreamWord>,
+    openings: PrefixBuckets,
+    servesClassic: boolean,
+  ) {
     this.#limits = limits;
+    this.#ports = ports;
     this.#counts = counts;
     this.#openings = openings;
     this.#asking = new Ages(limits.streamRequestMs);
@@ -69,7 +82,7 @@ export class Streams {
 
   opened(now: number, port: PortId, from: Address, out: Outbox<ServerEvent>): void {
     assert(this.#find(port, from) === undefined, "a stream is opened once");
-    const fault = this.#fault(now, from, out);
+    const fault = this.#fault(now, port, from, out);
     this.#counts.add(fault ?? "opened");
     if (fault !== undefined) return out.closeStream(port, from);
     const stream = new Stream(port, from, this.#counts, this.#servesClassic);
@@ -77,7 +90,7 @@ export class Streams {
     const streams = this.#byPort.get(port);
     if (streams === undefined) this.#byPort.set(port, new Map([[addressKey(from), stream]]));
     else streams.set(addressKey(from), stream);
-    this.#count(from, 1);
+    this.#count(port, from, 1);
   }
 
   /** Takes a piece; then ask `next` until it gives no more. `undefined` when there is no such stream. */
@@ -147,19 +160,25 @@ export class Streams {
     }
   }
 
-  #fault(now: number, from: Address, out: Outbox<ServerEvent>): StreamWord | undefined {
+  #fault(now: number, port: PortId, from: Address, out: Outbox<ServerEvent>): StreamWord | undefined {
     if (this.#countOf(from) >= this.#limits.streamsPerAddress) return "address-full";
     if (!this.#openings.take(now, from)) return "prefix-rate";
-    return this.#size < this.#limits.streams || this.#makeRoom(out) ? undefined : "table-full";
+    return this.#makeRoom(this.#placesOf(port), out) ? undefined : "table-full";
   }
 
-  /** The one goes that has been silent for longest, first of those that have asked nothing: silence must not keep others out. */
-  #makeRoom(out: Outbox<ServerEvent>): boolean {
-    const oldest = (this.#asking.oldest ?? this.#idle.oldest)?.entry;
-    if (oldest === undefined) return false;
-    this.#counts.add("made-room");
-    this.close(oldest.port, oldest.from, out);
+  /** Those go that have been silent for longest, first of those that have asked nothing: silence must not keep others out. */
+  #makeRoom(places: number, out: Outbox<ServerEvent>): boolean {
+    while (this.#places + places > this.#limits.streams) {
+      const oldest = (this.#asking.oldest ?? this.#idle.oldest)?.entry;
+      if (oldest === undefined) return false;
+      this.#counts.add("made-room");
+      this.close(oldest.port, oldest.from, out);
+    }
     return true;
+  }
+
+  #placesOf(port: PortId): number {
+    return this.#ports.isTls(port) ? tlsPlaces : 1;
   }
 
   #find(port: PortId, from: Address): Stream | undefined {
@@ -183,15 +202,16 @@ export class Streams {
     this.#dropAge(stream);
     stream.isOpen = false;
     this.#byPort.get(stream.port)?.delete(addressKey(stream.from));
-    this.#count(stream.from, -1);
+    this.#count(stream.port, stream.from, -1);
   }
 
   #countOf(from: Address): number {
     return this.#perAddress.get(prefixKey(from, addressBits[from.family])) ?? 0;
   }
 
-  #count(from: Address, difference: 1 | -1): void {
+  #count(port: PortId, from: Address, difference: 1 | -1): void {
     this.#size += difference;
+    this.#places += difference * this.#placesOf(port);
     const key = prefixKey(from, addressBits[from.family]);
     const count = this.#countOf(from) + difference;
     if (count === 0) this.#perAddress.delete(key);
