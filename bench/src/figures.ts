@@ -1,18 +1,19 @@
 /** What was measured, and whether it is good enough. */
 
-/** A bar says what the figure may be at most. */
+/** A bar says what the figure may be at most, or has to be at least. */
 export interface Figure {
   readonly name: string;
   readonly value: number;
   readonly unit: string;
   readonly atMost?: number;
+  readonly atLeast?: number;
 }
 
 export type Judgement = "ok" | "short" | "";
 
-export function judge({ value, atMost }: Figure): Judgement {
-  if (atMost === undefined) return "";
-  return value <= atMost ? "ok" : "short";
+export function judge({ value, atMost, atLeast }: Figure): Judgement {
+  if (atMost === undefined && atLeast === undefined) return "";
+  return value <= (atMost ?? Infinity) && value >= (atLeast ?? -Infinity) ? "ok" : "short";
 }
 
 /** Columns for people: figure, measured, bar, ok or short. */
@@ -37,8 +38,9 @@ export function median(values: readonly number[]): number {
 }
 
 function cells(figure: Figure): string[] {
-  const { name, value, unit, atMost } = figure;
-  const bar = atMost === undefined ? "" : `${Math.round(atMost * 100) / 100} ${unit}`;
+  const { name, value, unit, atMost, atLeast } = figure;
+  const limit = atMost ?? atLeast;
+  const bar = limit === undefined ? "" : `${Math.round(limit * 100) / 100} ${unit}`;
   return [name, `${numberText(value)} ${unit}`, bar, judge(figure)];
 }
 

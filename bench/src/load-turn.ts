@@ -1,4 +1,4 @@
-/** One TURN client of a load: allocates with the two requests that it takes (RFC 8656 section 7). */
+/** One TURN client of a load: allocates with the two requests that it takes (RFC 8656 section 7), and lets go again. */
 
 import { nodePrimitives } from "@fractal-punch/udp/primitives";
 import {
@@ -19,10 +19,18 @@ import { randomOf } from "./randomness.ts";
 const builder = new StunBuilder();
 const message = new StunMessage();
 
+/** What the server wants to be asked with. */
+interface Challenge {
+  readonly realm: string;
+  readonly nonce: Uint8Array;
+}
+
 export class LoadTurn {
   readonly #socket: LoadSocket;
   readonly #ticket: Ticket;
-  onAllocated: () => void = () => undefined;
+  #challenge: Challenge | undefined;
+  /** What was asked for is done. */
+  onDone: () => void = () => undefined;
 
   constructor(socket: LoadSocket, ticket: Ticket) {
     this.#socket = socket;
@@ -31,7 +39,11 @@ export class LoadTurn {
   }
 
   allocate(): void {
-    this.#socket.send(this.#begin().fingerprint().bytes());
+    this.#send(Method.allocate, undefined);
+  }
+
+  release(): void {
+    this.#send(Method.refresh, this.#challenge);
   }
 
   close(): void {
@@ -39,20 +51,26 @@ export class LoadTurn {
   }
 
   #receive(bytes: Uint8Array): void {
-    if (message.load(bytes) !== undefined || message.method !== Method.allocate) return;
+    if (message.load(bytes) !== undefined) return;
     const code = errorCodeOf(message);
-    if (code === undefined) return this.onAllocated();
-    if (code !== 401) throw new Error(`an Allocate was refused with ${code}`);
-    const realm = textOf(message, Attribute.realm) ?? "";
-    const { username, password } = this.#ticket;
+    if (code === undefined) return this.onDone();
+    if (code !== 401) throw new Error(`a TURN request was refused with ${code}`);
     const nonce = message.value(Attribute.nonce)?.slice() ?? new Uint8Array(0);
-    this.#begin().text(Attribute.username, username).text(Attribute.realm, realm).attribute(Attribute.nonce, nonce);
-    builder.integritySha1(nodePrimitives, longTermKey(nodePrimitives, "md5", username, realm, password));
+    this.#challenge = { realm: textOf(message, Attribute.realm) ?? "", nonce };
+    this.#send(message.method, this.#challenge);
+  }
+
+  #send(method: number, challenge: Challenge | undefined): void {
+    builder.begin(MessageClass.request, method, randomOf(12));
+    if (method === Method.allocate) builder.u32(Attribute.requestedTransport, Transport.udp * 0x100_0000);
+    else builder.u32(Attribute.lifetime, 0);
+    if (challenge !== undefined) this.#prove(challenge);
     this.#socket.send(builder.fingerprint().bytes());
   }
 
-  #begin(): StunBuilder {
-    builder.begin(MessageClass.request, Method.allocate, randomOf(12));
-    return builder.u32(Attribute.requestedTransport, Transport.udp * 0x100_0000);
+  #prove({ realm, nonce }: Challenge): void {
+    const { username, password } = this.#ticket;
+    builder.text(Attribute.username, username).text(Attribute.realm, realm).attribute(Attribute.nonce, nonce);
+    builder.integritySha1(nodePrimitives, longTermKey(nodePrimitives, "md5", username, realm, password));
   }
 }

@@ -11,6 +11,8 @@ const parts = process.argv.slice(2);
 const names = [...cases, ...unsupported].map(({ name }) => name);
 const nameWidth = Math.max(...cases.map(({ name }) => name.length));
 const seenWidth = 56;
+/** RFC 8656's, as with our server. */
+const coturnPorts = { first: 49_152, last: 65_535 };
 
 if (names.some(isWanted)) await main();
 else {
@@ -44,7 +46,7 @@ async function withSurroundings(
   await withServer(["127.0.0.1", "::1"], (server) =>
     withServer(["127.0.0.1", "127.0.0.2"], (discovering) =>
       withPeer((peer) =>
-        withCoturn(server.secret, (coturn) => {
+        withCoturn({ secret: server.secret, relayPorts: coturnPorts }, (coturn) => {
           const words = commandWords(server, discovering, peer, coturn);
           return work({ words, missingPackages: missing, urls: server.urls });
         }),

@@ -12,7 +12,7 @@ export interface Peer {
 
 export async function withPeer<T>(work: (peer: Peer) => Promise<T>): Promise<T> {
   const port = await freePort([ip]);
-  const end = startProgram("turnutils_peer", ["-L", ip, "-p", String(port)]);
+  const { end } = startProgram("turnutils_peer", ["-L", ip, "-p", String(port)]);
   try {
     return await work({ ip, port });
   } finally {

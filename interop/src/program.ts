@@ -41,9 +41,15 @@ export function runProgram(program: string, args: readonly string[], limitMs: nu
   });
 }
 
-/** Starts a program that serves until it is ended by what is returned. */
-export function startProgram(program: string, args: readonly string[]): () => void {
+export interface Started {
+  /** Absent when the program could not be started. */
+  readonly pid: number | undefined;
+  readonly end: () => void;
+}
+
+/** Starts a program that serves until it is ended. */
+export function startProgram(program: string, args: readonly string[]): Started {
   const child = spawn(program, args, { env: environment, stdio: "ignore" });
   child.once("error", () => {});
-  return () => child.kill("SIGKILL");
+  return { pid: child.pid, end: () => child.kill("SIGKILL") };
 }
