@@ -179,11 +179,6 @@ export class TestServer {
     return wanted;
   }
 
-  #hold(stream: string, isHeld: boolean): void {
-    if (isHeld) this.held.add(stream);
-    else this.held.delete(stream);
-  }
-
   #take(): Sent[] {
     const sent: Sent[] = [];
     const news: DriverCommand[] = [];
@@ -197,7 +192,8 @@ export class TestServer {
       }
       if (effect.type === "open-port") this.opened.push(effect.request);
       if (effect.type === "close-stream") this.closed.push(addressText(effect.to));
-      if (effect.type === "hold-stream") this.#hold(`${effect.port} ${addressText(effect.to)}`, effect.isHeld);
+      if (effect.type === "hold-stream")
+        this.held[effect.isHeld ? "add" : "delete"](`${effect.port} ${addressText(effect.to)}`);
       if (effect.type === "emit") this.events.push(effect.event);
     }
     for (const one of news) {

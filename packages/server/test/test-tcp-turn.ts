@@ -15,12 +15,14 @@ import {
 import { at, load, only, type Sent } from "./test-server.ts";
 import { type Credential, minted, TurnClient, TurnServer } from "./test-turn.ts";
 
+const rate = { perSecond: 1e6, burst: 1e6 };
+
 export class TcpTurnServer extends TurnServer {
   /** The ports that dial, and whom. */
   readonly dials: Map<number, Address> = new Map();
 
   constructor(options: Partial<ServerOptions> = {}) {
-    super({ ...options, limits: { streamRate: { perSecond: 1e6, burst: 1e6 }, ...options.limits } });
+    super({ ...options, limits: { streamRate: rate, dialRate: rate, ...options.limits } });
     const { driver } = this;
     assert(driver);
     this.driver = {

@@ -121,6 +121,20 @@ test("connections that nobody binds are at most connectionsPerUser, by Connect a
   client.connected(peer);
 });
 
+test("a user has at most dialRate peers dialled, refused ones as well, and others are not concerned", () => {
+  const server = new TcpTurnServer({ limits: { dialRate: { perSecond: 1, burst: 3 } } });
+  const client = new TcpTurnClient(server, home);
+  const dial = (port: number): number | undefined => {
+    const sent = client.connect(at(`198.51.100.9:${port}`));
+    if (sent.length > 0) return errorTo(sent, home);
+    return errorTo(server.hear({ type: "port-failed", port: server.dialPort, code: "ECONNREFUSED" }), home);
+  };
+  assert.deepEqual([1, 2, 3, 4].map(dial), [447, 447, 447, 486]);
+  server.pass(1_000);
+  assert.deepEqual([5, 6].map(dial), [447, 486]);
+  new TcpTurnClient(server, at("203.0.113.8:5000"), minted("carol")).connected(peer);
+});
+
 test("connections is a maximum: 508", () => {
   const server = new TcpTurnServer({ limits: { connections: 2 } });
   const client = new TcpTurnClient(server, home);

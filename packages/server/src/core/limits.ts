@@ -99,6 +99,8 @@ export interface Limits {
   readonly classicTotalLogRate: Rate;
   /** TCP connections from one prefix. */
   readonly streamRate: Rate;
+  /** Peers that one user of TURN has connected to: a relay is not to search networks for ports. */
+  readonly dialRate: Rate;
 
   /** Relayed bytes for the hosts of one name, both ways together; `Infinity` for no limit. */
   readonly relayBytesPerSecond: number;
@@ -158,6 +160,7 @@ export const defaultLimits: Limits = {
   classicLogRate: { perSecond: 1, burst: 20 },
   classicTotalLogRate: { perSecond: 50, burst: 500 },
   streamRate: { perSecond: 20, burst: 100 },
+  dialRate: { perSecond: 10, burst: 100 },
 
   relayBytesPerSecond: Infinity,
   relayBytes: Infinity,

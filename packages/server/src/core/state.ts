@@ -73,6 +73,8 @@ export interface StateBuckets {
   /** Of clients. */
   readonly classicLogs: PrefixBuckets;
   readonly streams: PrefixBuckets;
+  /** By username. */
+  readonly dials: Buckets<string>;
 }
 
 export interface ServerState {
@@ -172,5 +174,6 @@ function createBuckets(limits: Limits): StateBuckets {
     classicNotices: new PrefixBuckets(limits.classicNoticeRate, limits.buckets),
     classicLogs: new PrefixBuckets(limits.classicLogRate, limits.buckets),
     streams: new PrefixBuckets(limits.streamRate, limits.buckets),
+    dials: new Buckets(limits.dialRate, limits.buckets),
   };
 }

@@ -30,6 +30,7 @@ export function connectToPeer(state: ServerState, turn: TurnState, change: Chang
   const full = fullCode(state, turn, allocation);
   if (full !== undefined) return full;
   if (other !== undefined) return connectInside({ state, turn, now, out }, change, relay, peer, other);
+  if (!state.buckets.dials.take(now, allocation.user.username)) return ErrorCode.limitReached;
   dial(state, turn, change, peer);
   return "later";
 }
