@@ -124,7 +124,7 @@ async function runServe(options: ServeOptions): Promise<void> {
     access: options.access,
     classic: options.classic,
     turn: options.turn ? await turnOf(options, log) : null,
-    tls: options.tls ? tlsOf(options) : null,
+    tls: tlsOf(options),
     limits: limitsOf(options),
     onEvent(event) {
       const line = logLine(event);
@@ -156,10 +156,13 @@ async function turnOf(options: ServeOptions, log: Log): Promise<TurnSettings> {
   };
 }
 
-function tlsOf({ tlsPort, certificate, key }: ServeOptions): TlsSettings {
-  if (certificate !== undefined && key !== undefined) return { port: tlsPort, files: { certificate, key } };
-  if (certificate === undefined && key === undefined) return { port: tlsPort };
-  throw new PunchError("USAGE", "--certificate and --key belong together: give both, or neither.");
+function tlsOf({ tls, tlsPort, certificate, key }: ServeOptions): TlsSettings | null {
+  if ((certificate === undefined) !== (key === undefined))
+    throw new PunchError("USAGE", "--certificate and --key belong together: give both, or neither.");
+  const files = certificate !== undefined && key !== undefined ? { certificate, key } : undefined;
+  if (tls) return { port: tlsPort, ...(files && { files }) };
+  if (files === undefined) return null;
+  throw new PunchError("USAGE", "With --no-tls there is no use for --certificate and --key: leave out either.");
 }
 
 function limitsOf({ classicEntries, relayRate, relayTotal }: ServeOptions): Partial<Limits> {

@@ -47,6 +47,7 @@ test("a certificate that is given is used, and one without its key or that is no
   const cases = [
     [["--certificate", good], "USAGE", /--certificate and --key belong together/],
     [["--key", good], "USAGE", /--certificate and --key belong together/],
+    [["--certificate", good, "--key", good, "--no-tls"], "USAGE", /With --no-tls there is no use/],
     [["--certificate", text, "--key", good], "OPTION", /text\.pem holds no certificate/],
     [["--certificate", good, "--key", "none.pem"], "OPTION", /none\.pem cannot be read/],
   ] as const;

@@ -3,34 +3,41 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { test } from "node:test";
+import { connect as connectTls, createServer as createTlsServer } from "node:tls";
 import { type Address, ipText, sameAddress } from "@fractal-punch/machine";
+import { makeCertificate } from "./test-certificates.ts";
 import { address, loopback4, type Started, start } from "./test-machine.ts";
 
-test("of a stream that is held nothing comes, neither bytes nor its end, until it is held no more", async () => {
-  const pieces: string[] = [];
-  const server = start({
-    receive: (_now, _port, _from, bytes) => void pieces.push(Buffer.from(bytes).toString()),
-    command: (_now, command, out) => {
-      if (command.type === "stream-opened") out.holdStream(1, command.from, true);
-    },
-  });
-  const at = await listen(server);
-  const client = connect(at.port, ipText(at));
-  client.end("held back");
-  const { from } = await server.next("stream-opened");
-  // Another stream comes and goes meanwhile: what the first one sent has long arrived.
-  const other = connect(at.port, ipText(at));
-  await server.next("stream-opened");
-  other.resetAndDestroy();
-  await once(other, "close");
-  assert.deepEqual(pieces, []);
-  server.act((out) => out.holdStream(1, from, false));
-  await endOf(server, from);
-  assert.deepEqual(pieces, ["held back"]);
-  await server.driver.close();
-});
+const identity = makeCertificate("far.example");
 
-test("a held stream slows its far end down, whose bytes all come in the end", async () => {
+testBoth(
+  "of a stream that is held nothing comes, neither bytes nor its end, until it is held no more",
+  async (transport) => {
+    const pieces: string[] = [];
+    const server = start({
+      receive: (_now, _port, _from, bytes) => void pieces.push(Buffer.from(bytes).toString()),
+      command: (_now, command, out) => {
+        if (command.type === "stream-opened") out.holdStream(1, command.from, true);
+      },
+    });
+    const at = await listen(server, transport);
+    const client = dial(at, transport);
+    client.end("held back");
+    const { from } = await server.next("stream-opened");
+    // Another stream comes and goes meanwhile: what the first one sent has long arrived.
+    const other = dial(at, transport);
+    await server.next("stream-opened");
+    other.destroy();
+    await once(other, "close");
+    assert.deepEqual(pieces, []);
+    server.act((out) => out.holdStream(1, from, false));
+    await endOf(server, from);
+    assert.deepEqual(pieces, ["held back"]);
+    await server.driver.close();
+  },
+);
+
+testBoth("a held stream slows its far end down, whose bytes all come in the end", async (transport) => {
   let received = 0;
   const server = start({
     receive: (_now, _port, _from, bytes) => void (received += bytes.length),
@@ -38,13 +45,13 @@ test("a held stream slows its far end down, whose bytes all come in the end", as
       if (command.type === "stream-opened") out.holdStream(1, command.from, true);
     },
   });
-  const at = await listen(server);
-  const client = connect(at.port, ipText(at));
+  const at = await listen(server, transport);
+  const client = dial(at, transport);
   const { from } = await server.next("stream-opened");
   const sent = Buffer.alloc(32 * 1024 * 1024);
   assert.equal(client.write(sent), false);
   client.end();
-  const other = connect(at.port, ipText(at));
+  const other = dial(at, transport);
   await server.next("stream-opened");
   other.destroy();
   assert.ok(client.writableLength > 0, "the system does not take it all");
@@ -55,7 +62,7 @@ test("a held stream slows its far end down, whose bytes all come in the end", as
   await server.driver.close();
 });
 
-test("a stream that is closed while it is held takes the rest, and its answer arrives", async () => {
+testBoth("a stream that is closed while it is held takes the rest, and its answer arrives", async (transport) => {
   const server = start({
     command: (_now, command, out) => {
       if (command.type !== "stream-opened") return;
@@ -64,16 +71,16 @@ test("a stream that is closed while it is held takes the rest, and its answer ar
       out.closeStream(1, command.from);
     },
   });
-  const at = await listen(server);
-  const client = connect(at.port, ipText(at));
+  const at = await listen(server, transport);
+  const client = dial(at, transport);
   client.write(Buffer.alloc(100_000));
   assert.equal(String((await once(client, "data"))[0]), "answer");
   await once(client, "end");
   await server.driver.close();
 });
 
-test("two streams that hold each other while they are full lose nothing, whoever reads late", async () => {
-  const far = createServer().listen(0, "127.0.0.1");
+testBoth("two streams that hold each other while they are full lose nothing, whoever reads late", async (transport) => {
+  const far = (transport === "tcp" ? createServer() : createTlsServer(identity)).listen(0, "127.0.0.1");
   await once(far, "listening");
   const ends = new Map<number, Address>();
   const relay = start({
@@ -91,14 +98,14 @@ test("two streams that hold each other while they are full lose nothing, whoever
       if (command.type === "stream-ended" && command.port === 1) out.closeStream(2, ends.get(2) ?? command.from);
     },
   });
-  const at = await listen(relay);
-  const accepted: Promise<Socket[]> = once(far, "connection");
-  relay.act((out) => out.openPort(2, { transport: "tcp", family: 4, port: 0, remote: addressOf(far) }));
+  const at = await listen(relay, transport);
+  const accepted: Promise<Socket[]> = once(far, transport === "tcp" ? "connection" : "secureConnection");
+  relay.act((out) => out.openPort(2, { transport, family: 4, port: 0, remote: addressOf(far) }));
   const [reader] = await accepted;
   assert.ok(reader);
   reader.pause();
   const sent = Buffer.alloc(20_000_000, "0123456789abc");
-  connect(at.port, ipText(at)).end(sent);
+  dial(at, transport).end(sent);
   assert.equal((await relay.next("stream-full")).port, 2);
   const pieces: Buffer[] = [];
   reader.on("data", (piece: Buffer) => pieces.push(piece)).resume();
@@ -109,8 +116,18 @@ test("two streams that hold each other while they are full lose nothing, whoever
   far.close();
 });
 
-async function listen({ act, next }: Started): Promise<Address> {
-  act((out) => out.openPort(1, { transport: "tcp", family: 4, local: loopback4, port: 0 }));
+/** The same over TCP and over TLS. */
+function testBoth(name: string, run: (transport: "tcp" | "tls") => Promise<void>): void {
+  for (const transport of ["tcp", "tls"] as const) test(`${name} (${transport.toUpperCase()})`, () => run(transport));
+}
+
+function dial(to: Address, transport: "tcp" | "tls"): Socket {
+  const place = { port: to.port, host: ipText(to) };
+  return transport === "tcp" ? connect(place) : connectTls({ ...place, rejectUnauthorized: false });
+}
+
+async function listen({ act, next }: Started, transport: "tcp" | "tls"): Promise<Address> {
+  act((out) => out.openPort(1, { transport, family: 4, local: loopback4, port: 0 }));
   return (await next("port-opened")).local;
 }
 
