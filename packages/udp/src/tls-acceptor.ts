@@ -72,6 +72,7 @@ export class TlsAcceptor {
     }
     this.#makeRoom(network);
     const tuple = tupleOf(tcp);
+    // The system may hand out the tuple anew before this process has heard of the older one's end.
     this.#end(this.#underWay.get(tuple), "handshake-failed");
     const deadline = setTimeout(() => this.#end(handshake, "handshake-late"), deadlineMs).unref();
     const handshake: Handshake = { tcp, tuple, network, deadline, onDone };

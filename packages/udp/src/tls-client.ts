@@ -4,9 +4,7 @@ import { isIP, type Socket } from "node:net";
 import { checkServerIdentity, connect, type TLSSocket } from "node:tls";
 import { equalBytes, type TlsServer } from "@fractal-punch/machine";
 
-/**
- * Begins a handshake over a connection of TCP. Whatever the certificate is, "secureConnect" follows: then ask `isTrusted`.
- */
+/** Begins a handshake over a connection of TCP. It succeeds with any certificate: ask `isTrusted` when it has. */
 export function startTls(tcp: Socket, server: TlsServer | undefined): TLSSocket {
   const name = server?.name ?? "";
   return connect({
