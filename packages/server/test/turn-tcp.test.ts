@@ -168,6 +168,18 @@ test("a connection that is not bound ends after 30 s", () => {
   assert.deepEqual([server.dials.has(port), server.server.counters.dropped.of("unbound")], [false, 1]);
 });
 
+test("a Send indication or ChannelData on an allocation of TCP reaches nobody, a connected peer least of all", () => {
+  const server = new TcpTurnServer();
+  const client = new TcpTurnClient(server, home);
+  client.permit(peer);
+  server.peerDials(peer, client.relayedAddress);
+  const { id } = client.connected(at("198.51.100.9:7001"));
+  client.bindConnection(id, dataHome);
+  for (const to of [peer, at("198.51.100.9:7001")]) assert.deepEqual(client.send(to, data), []);
+  for (const { to } of client.channelData(0x4001, data)) assert.deepEqual(to, home);
+  assert.equal(server.server.counters.dropped.of("no-allocation"), 2);
+});
+
 test("with one end of a connection the other ends, once what was sent to it has left (5.5)", () => {
   for (const side of ["client", "peer"] as const) {
     const server = new TcpTurnServer();

@@ -44,7 +44,7 @@ export function handleSend(
   unknown: readonly number[],
 ): void {
   const allocation = tuple?.allocation;
-  if (allocation === undefined) return state.counters.dropped.add("no-allocation");
+  if (allocation?.transport !== "udp") return state.counters.dropped.add("no-allocation");
   if (tuple !== allocation.tuple) settleMove(state, turn, now, allocation);
   const outcome =
     unknown.length === 0 ? relaySend({ state, turn, now, out }, allocation, message) : "unknown-attribute";
