@@ -1,7 +1,7 @@
 /** Hosts and clients whose networks block UDP: Register, Connect and their channels over a stream. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ListenPort } from "@fractal-punch/server/core";
+import { defaultLimits, type ListenPort } from "@fractal-punch/server/core";
 import { ErrorCode } from "@fractal-punch/wire";
 import { channelData, type Introduced, TestClient, TestHost } from "./test-peers.ts";
 import { at, errorTo, only, type Sent, TestServer } from "./test-server.ts";
@@ -150,6 +150,36 @@ test("a Connect that was seen on UDP and is said again over a stream is a replay
   server.dial(thief, tls);
   assert.deepEqual(server.write(thief, client.connectBytes(), tls), []);
   assert.equal(server.server.counters.dropped.of("replay"), 1);
+});
+
+test("strangers' streams make no room for each other at the cost of a host's or a client's", () => {
+  const server = new TestServer({ ports, limits: { streams: 3 } });
+  server.openPorts();
+  const host = hostByStream(server);
+  const client = clientByStream(server, host);
+  client.prove(client.connected(client.connect()).nonce);
+  for (let number = 1; number <= 5; number++) {
+    const stranger = at(`203.0.113.${number}:9`);
+    server.dial(stranger, tls);
+    server.write(stranger, new TestHost(server).askBytes(), tls);
+  }
+  assert.deepEqual(server.closed, ["203.0.113.1:9", "203.0.113.2:9", "203.0.113.3:9", "203.0.113.4:9"]);
+  server.pass(defaultLimits.streamIdleMs);
+  assert.equal(server.server.sizes.streams, 0, "who says nothing for long goes all the same");
+});
+
+test("streamsPerAddress bounds strangers, and not the hosts and clients of an office", () => {
+  const server = new TestServer({ ports, limits: { streamsPerAddress: 2 } });
+  server.openPorts();
+  const dials = [1, 2, 3, 4].map((number) => at(`198.51.100.7:${number}`));
+  for (const address of dials) {
+    const host = new TestHost(server, address);
+    server.dial(address, tls);
+    host.registered(host.register());
+  }
+  assert.equal(server.server.sizes.streams, 4);
+  for (const number of [11, 12, 13]) server.dial(at(`198.51.100.7:${number}`), tls);
+  assert.deepEqual(server.closed, ["198.51.100.7:13"]);
 });
 
 test("a host learns in the answer to its proof where the server takes TLS, once the certificate is told", () => {

@@ -48,7 +48,10 @@ export function handleConnect(state: ServerState, question: Question): Outcome {
   const approved = { ticket, key, registration, approach, introduction };
   const pair = leg?.pair.ended === false ? leg.pair : bind(state, question, approved);
   if (!(pair instanceof Pair)) return refused(pair, key);
-  if (proves) state.channels.prove(pair);
+  if (proves) {
+    state.channels.prove(pair);
+    state.streams.trust(now, question.port, from);
+  }
   return introduce(state, question, approved, pair);
 }
 

@@ -137,6 +137,7 @@ function renew(
     const tuple = state.tuples.open(port, from, question.options);
     const isNews = leg?.tuple !== tuple || !leg.live;
     state.registrations.place(registration, tuple, request.sequence, now + state.limits.registrationLifeMs);
+    state.streams.trust(now, port, from);
     state.deadlines.set(registration.deadline, dueAt(state, registration));
     if (isNews) announce(state, question, registration);
   }

@@ -28,6 +28,8 @@ export class Stream {
   /** Its first message was whole. */
   hasAsked: boolean = false;
   isOpen: boolean = true;
+  /** A host is registered by it, or a client has proven itself. */
+  isTrusted: boolean = false;
   #isKept = false;
   readonly #counts: Tally<StreamWord>;
   readonly #servesClassic: boolean;

@@ -51,6 +51,8 @@ export class Streams {
   readonly #asking: Ages<Stream>;
   /** Those that have asked, and that nothing keeps. */
   readonly #idle: Ages<Stream>;
+  /** The same, of hosts and clients that have proven themselves: they make room for nobody. */
+  readonly #trusted: Ages<Stream>;
   readonly #servesClassic: boolean;
   readonly #ports: Ports;
   #size = 0;
@@ -69,6 +71,7 @@ export class Streams {
     this.#openings = openings;
     this.#asking = new Ages(limits.streamRequestMs);
     this.#idle = new Ages(limits.streamIdleMs);
+    this.#trusted = new Ages(limits.streamIdleMs);
     this.#servesClassic = servesClassic;
   }
 
@@ -77,7 +80,7 @@ export class Streams {
   }
 
   get endsAt(): number {
-    return Math.min(this.#asking.endsAt, this.#idle.endsAt);
+    return Math.min(this.#asking.endsAt, this.#idle.endsAt, this.#trusted.endsAt);
   }
 
   opened(now: number, port: PortId, from: Address, out: Outbox<ServerEvent>): void {
@@ -90,7 +93,8 @@ export class Streams {
     const streams = this.#byPort.get(port);
     if (streams === undefined) this.#byPort.set(port, new Map([[addressKey(from), stream]]));
     else streams.set(addressKey(from), stream);
-    this.#count(port, from, 1);
+    this.#count(port, 1);
+    this.#countAt(from, 1);
   }
 
   /** Takes a piece; then ask `next` until it gives no more. `undefined` when there is no such stream. */
@@ -130,7 +134,17 @@ export class Streams {
     const stream = this.#find(port, from);
     if (stream?.isKept !== true) return;
     stream.isKept = false;
-    stream.age = this.#idle.add(now, stream);
+    stream.age = this.#agesOf(stream).add(now, stream);
+  }
+
+  /** Its host or client has proven itself: it counts no more among its address's, which may be a whole office's. */
+  trust(now: number, port: PortId, from: Address): void {
+    const stream = this.#find(port, from);
+    if (stream === undefined || stream.isTrusted || stream.isKept) return;
+    this.#dropAge(stream);
+    this.#countAt(from, -1);
+    stream.isTrusted = true;
+    stream.age = this.#trusted.add(now, stream);
   }
 
   /** The far end closed it, or is gone. */
@@ -150,7 +164,7 @@ export class Streams {
   }
 
   wake(now: number, out: Outbox<ServerEvent>): void {
-    for (const ages of [this.#asking, this.#idle]) {
+    for (const ages of [this.#asking, this.#idle, this.#trusted]) {
       for (let age = ages.oldest; age !== undefined && ages.endsAt <= now; age = ages.oldest) {
         const { port, from, heldBytes, hasAsked } = age.entry;
         if (heldBytes > 0) this.#counts.add("unfinished");
@@ -190,28 +204,37 @@ export class Streams {
     if (stream.isKept) return;
     this.#dropAge(stream);
     stream.hasAsked = true;
-    if (!stream.isClassic) stream.age = this.#idle.add(now, stream);
+    if (!stream.isClassic) stream.age = this.#agesOf(stream).add(now, stream);
   }
 
   #dropAge(stream: Stream): void {
-    if (stream.age !== undefined) (stream.hasAsked ? this.#idle : this.#asking).remove(stream.age);
+    if (stream.age !== undefined) this.#agesOf(stream).remove(stream.age);
     stream.age = undefined;
+  }
+
+  #agesOf(stream: Stream): Ages<Stream> {
+    if (stream.isTrusted) return this.#trusted;
+    return stream.hasAsked ? this.#idle : this.#asking;
   }
 
   #remove(stream: Stream): void {
     this.#dropAge(stream);
     stream.isOpen = false;
     this.#byPort.get(stream.port)?.delete(addressKey(stream.from));
-    this.#count(stream.port, stream.from, -1);
+    this.#count(stream.port, -1);
+    if (!stream.isTrusted) this.#countAt(stream.from, -1);
   }
 
   #countOf(from: Address): number {
     return this.#perAddress.get(prefixKey(from, addressBits[from.family])) ?? 0;
   }
 
-  #count(port: PortId, from: Address, difference: 1 | -1): void {
+  #count(port: PortId, difference: 1 | -1): void {
     this.#size += difference;
     this.#places += difference * this.#placesOf(port);
+  }
+
+  #countAt(from: Address, difference: 1 | -1): void {
     const key = prefixKey(from, addressBits[from.family]);
     const count = this.#countOf(from) + difference;
     if (count === 0) this.#perAddress.delete(key);
