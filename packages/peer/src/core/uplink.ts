@@ -4,7 +4,7 @@
  * To the server a peer that changes its way is one whose NAT gave it another address.
  */
 import { type Address, type Deadline, type PortId, sameAddress } from "@fractal-punch/machine";
-import { asciiText, encodeBinding, headerBytes } from "@fractal-punch/wire";
+import { encodeBinding } from "@fractal-punch/wire";
 import { newTransactionId, type Out, type PeerContext, type Sleeper } from "./context.ts";
 import { DivertedOutbox } from "./diverted-outbox.ts";
 import type { PathEnds } from "./events.ts";
@@ -22,14 +22,12 @@ import {
   udpSteadyMs,
 } from "./timing.ts";
 import { type TlsOptions, TlsStream } from "./tls-stream.ts";
+import { isChannelData, isRequest, isStun, Unanswered } from "./unanswered.ts";
 
 export interface UplinkOwner {
   /** What `link` sends goes another way from now on: the server has to hear from there. */
   wayChanged(now: number, link: ServerLink, out: Out): void;
 }
-
-/** How many requests are remembered whose answers would show that UDP gets through. */
-const maxIds = 16;
 
 export class Uplink implements Sleeper {
   /** Changes when the server tells a host. */
@@ -46,12 +44,7 @@ export class Uplink implements Sleeper {
   /** Whether requests go over TLS, and whether the server knows that relayed datagrams do; in between they go both ways. */
   #requestsByTls = false;
   #relayedByTls = false;
-  /** Transaction ids of what went out by UDP, oldest first. */
-  #ids: string[] = [];
-  /** Since when nothing of that is answered; `Infinity` when nothing waits. */
-  #askedAtMs = Infinity;
-  /** The sockets that have asked since. */
-  readonly #askedOn = new Set<PortId>();
+  readonly #unanswered = new Unanswered();
   #tlsAskedAtMs = Infinity;
   #redialAtMs = 0;
   #probeAtMs = Infinity;
@@ -97,9 +90,8 @@ export class Uplink implements Sleeper {
 
   /** Something came by UDP: when it answers a request, UDP gets through. */
   heard(now: number, link: ServerLink | undefined, from: Address, bytes: Uint8Array, out: Out): void {
-    if (this.#ids.length === 0 || link === undefined || !isResponse(bytes) || !sameAddress(from, link.server)) return;
-    if (!this.#ids.includes(idOf(bytes))) return;
-    this.#forgetAsked();
+    if (link === undefined || !this.#unanswered.isAnsweredBy(bytes) || !sameAddress(from, link.server)) return;
+    this.#unanswered.forget();
     if (this.#requestsByTls) this.#toUdp(now, out);
   }
 
@@ -119,7 +111,7 @@ export class Uplink implements Sleeper {
 
   opened(now: number, local: Address, out: Out): void {
     this.#stream.opened(local);
-    if (this.#askedAtMs === Infinity) this.#close(out);
+    if (this.#unanswered.sinceMs === Infinity) this.#close(out);
     else this.#toTls(now, out);
   }
 
@@ -147,7 +139,7 @@ export class Uplink implements Sleeper {
 
   /** The server is elsewhere now, or the machine stops. */
   close(out: Out): void {
-    this.#forgetAsked();
+    this.#unanswered.forget();
     for (const link of this.#sockets.links) link.blocked = false;
     this.#close(out);
   }
@@ -164,51 +156,41 @@ export class Uplink implements Sleeper {
   get #silentAtMs(): number {
     const { state } = this.#stream;
     if (this.#requestsByTls || state === "dialling") return Infinity;
-    return Math.max(this.#askedAtMs + tlsAfterMs, state === "closed" ? this.#redialAtMs : 0);
+    return Math.max(this.#unanswered.sinceMs + tlsAfterMs, state === "closed" ? this.#redialAtMs : 0);
   }
 
   #divert(port: PortId, to: Address, bytes: Uint8Array): boolean {
     const isRelayed = isChannelData(bytes);
-    const isAsked = !isRelayed && isRequest(bytes);
     if (!isRelayed && !isStun(bytes)) return false;
     const link = this.#sockets.link(port);
     if (link === undefined || !sameAddress(to, link.server)) return false;
     const byTls = link === this.#carried && (this.#requestsByTls || (isRelayed && this.#relayedByTls));
-    if (isAsked && byTls) this.#tlsAskedAtMs = Math.min(this.#tlsAskedAtMs, this.#now);
-    else if (isAsked) this.#asked(link, bytes);
-    this.#arm();
+    if (isRequest(bytes)) this.#noteRequest(link, bytes, byTls);
     if (byTls && this.#outbox) this.#stream.send(bytes, this.#outbox.inner);
     const isBetween = isRelayed && this.#requestsByTls !== this.#relayedByTls;
     return byTls && !isBetween;
   }
 
-  /** By UDP. */
-  #asked(link: ServerLink, bytes: Uint8Array): void {
-    this.#ids = [...this.#ids, idOf(bytes)].slice(-maxIds);
-    this.#askedAtMs = Math.min(this.#askedAtMs, this.#now);
-    this.#askedOn.add(link.port);
-  }
-
-  #forgetAsked(): void {
-    this.#ids = [];
-    this.#askedAtMs = Infinity;
-    this.#askedOn.clear();
+  #noteRequest(link: ServerLink, bytes: Uint8Array, byTls: boolean): void {
+    if (byTls) this.#tlsAskedAtMs = Math.min(this.#tlsAskedAtMs, this.#now);
+    else this.#unanswered.note(this.#now, link.port, bytes);
+    this.#arm();
   }
 
   /** One family's silence is not UDP's: the other's socket asks, too, before there is TLS. */
   #afterSilence(now: number, out: Out): void {
     const links = this.#sockets.links.filter(({ local }) => local !== undefined);
-    const unasked = links.filter(({ port }) => !this.#askedOn.has(port));
+    const unasked = links.filter(({ port }) => !this.#unanswered.isOn(port));
     if (unasked.length > 0) {
-      this.#askedAtMs = now + tlsConfirmMs - tlsAfterMs;
-      for (const link of unasked) this.#ask(link, out);
+      this.#unanswered.sinceMs = now + tlsConfirmMs - tlsAfterMs;
+      for (const link of unasked) this.#ask(now, link, out);
       return;
     }
     if (this.#stream.state === "open") return this.#toTls(now, out);
+    this.#redialAtMs = now + tlsRedialMs;
     const link = links[this.#dials++ % links.length];
     if (link === undefined || this.tls === undefined) return;
     this.#carried = link;
-    this.#redialAtMs = now + tlsRedialMs;
     this.#stream.dial(link.server, this.tls, out);
   }
 
@@ -252,12 +234,12 @@ export class Uplink implements Sleeper {
   #probe(now: number, out: Out): void {
     this.#probeGapMs = Math.min(2 * this.#probeGapMs, longestUdpProbeMs);
     this.#probeAtMs = now + this.#probeGapMs;
-    for (const link of this.#sockets.links) this.#ask(link, out);
+    for (const link of this.#sockets.links) this.#ask(now, link, out);
   }
 
-  #ask(link: ServerLink, out: Out): void {
+  #ask(now: number, link: ServerLink, out: Out): void {
     const bytes = encodeBinding(this.#context.builder, newTransactionId(this.#context), false);
-    this.#asked(link, bytes);
+    this.#unanswered.note(now, link.port, bytes);
     (this.#outbox?.inner ?? out).send(link.port, link.server, bytes);
   }
 
@@ -265,26 +247,4 @@ export class Uplink implements Sleeper {
     const dueAt = Math.min(this.#silentAtMs, this.#tlsAskedAtMs + tlsSilentMs, this.#probeAtMs, this.#closeAtMs);
     this.#context.deadlines.set(this.#deadline, dueAt);
   }
-}
-
-function isChannelData(bytes: Uint8Array): boolean {
-  return (bytes[0] ?? 0) >> 6 === 1;
-}
-
-function isStun(bytes: Uint8Array): boolean {
-  return (bytes[0] ?? 0) >> 2 === 0 && bytes.length >= headerBytes;
-}
-
-function isRequest(bytes: Uint8Array): boolean {
-  return isStun(bytes) && ((bytes[0] ?? 0) & 1) === 0 && ((bytes[1] ?? 0) & 0x10) === 0;
-}
-
-/** A success or an error (RFC 8489 section 5). */
-function isResponse(bytes: Uint8Array): boolean {
-  return isStun(bytes) && ((bytes[0] ?? 0) & 1) === 1;
-}
-
-/** The transaction id, a character a byte. */
-function idOf(bytes: Uint8Array): string {
-  return asciiText(bytes.subarray(8, headerBytes));
 }
