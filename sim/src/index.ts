@@ -3,6 +3,7 @@ export { Crowd } from "./crowd.ts";
 export * from "./datagram-log.ts";
 export * from "./event-queue.ts";
 export * from "./firewall.ts";
+export { primitives } from "./identities.ts";
 export * from "./internet.ts";
 export * from "./linux-nat.ts";
 export * from "./nat.ts";

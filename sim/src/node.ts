@@ -221,7 +221,8 @@ export class Node<Command, Event> implements StackHost, Happening {
   }
 
   streamFull(port: PortId, from: Address, isFull: boolean): void {
-    this.command({ type: "stream-full", port, from, isFull });
+    this.#answers.push({ type: "stream-full", port, from, isFull });
+    if (this.#traffic.callsUnderWay === 0) this.#settle();
   }
 
   streamEnded(port: PortId, from: Address): void {

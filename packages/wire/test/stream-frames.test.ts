@@ -135,6 +135,30 @@ test("messages before a fault are given, and none behind it, whatever else comes
   assert.equal(frames.heldBytes, 0);
 });
 
+test("what is behind a message, and is none, is there whatever pieces it came in with", () => {
+  const message = stunBytes(30);
+  fc.assert(
+    fc.property(
+      fc.uint8Array({ maxLength: 50 }),
+      fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1 }),
+      (raw, sizes) => {
+        const frames = new StreamFrames();
+        const behind: Uint8Array[] = [];
+        let isRaw = false;
+        for (const piece of pieces(concatBytes(message, raw), sizes)) {
+          if (isRaw) behind.push(piece);
+          else frames.push(piece);
+          if (isRaw || frames.next() === undefined) continue;
+          isRaw = true;
+          behind.push(frames.rest());
+        }
+        assert.deepEqual(concatBytes(...behind), raw);
+        assert.equal(frames.next(), undefined);
+      },
+    ),
+  );
+});
+
 test("a piece before the last one was used up is a broken invariant", () => {
   const frames = new StreamFrames();
   frames.push(concatBytes(stunBytes(0), stunBytes(0)));

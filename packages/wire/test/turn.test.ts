@@ -7,6 +7,7 @@ import {
   beginAllocated,
   connectionIdOf,
   ErrorCode,
+  encodeConnectionAttempt,
   encodeDataIndication,
   encodeIcmpIndication,
   evenPortOf,
@@ -105,6 +106,17 @@ test("a Data indication is written up to the size of its builder, and not above 
       for (const more of [1, 2, 3, 4, 70_000])
         assert.equal(encodeDataIndication(builder, id, from, new Uint8Array(most + more)), undefined);
     }
+});
+
+test("a ConnectionAttempt comes through", () => {
+  fc.assert(
+    fc.property(address, u32, bytesOf(12), (from, connectionId, transactionId) => {
+      const message = loaded(encodeConnectionAttempt(new StunBuilder(), transactionId, from, connectionId));
+      assert.deepEqual([message.method, message.messageClass], [Method.connectionAttempt, MessageClass.indication]);
+      assert.deepEqual(xorAddresses(message, Attribute.xorPeerAddress), [from]);
+      assert.equal(connectionIdOf(message), connectionId);
+    }),
+  );
 });
 
 test("an ICMP error comes through, and brings no DATA", () => {

@@ -15,7 +15,7 @@ import { Flag, type Segment, type SegmentHeader } from "./segment.ts";
 /** The far end sent all it had, or broke off; nobody listens there; or it did not answer for minutes. */
 export type StreamEnd = "closed" | "reset" | "refused" | "timed-out";
 
-/** Who is told what comes. Each is called outside the calls of machines, `ended` once and last. */
+/** Who is told what comes. Each but `full` is called outside the calls of machines, `ended` once and last. */
 export interface StreamUser {
   opened(): void;
   /** `bytes` are valid during the call only. */
@@ -90,6 +90,7 @@ export class Connection implements Happening {
   /** Takes a copy of `bytes`; drops them when the stream was ended, or too much waits. */
   write(bytes: Uint8Array): void {
     this.#outgoing.write(bytes);
+    this.#tellFull();
     this.#queue(this.#now);
   }
 
