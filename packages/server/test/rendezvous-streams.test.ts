@@ -141,6 +141,39 @@ test("with a host's stream its channels wait for it, and the next stream from it
   assert.deepEqual(relayed.subarray(0, 104), channelData(hostChannel));
 });
 
+test("what a client sends to a host whose stream has ended reaches nobody, whoever has that address next", () => {
+  const server = serving();
+  const { clientChannel } = introduced(server, hostByStream(server));
+  server.hangUp(hostByTls, tls);
+  server.dial(hostByTls, tls);
+  assert.deepEqual(server.receive(clientHome, channelData(clientChannel)), []);
+  assert.equal(server.server.counters.dropped.of("host-away"), 1);
+});
+
+test("a host whose stream died in silence is not registered any more, and who has its address next is not trusted", () => {
+  const server = serving();
+  const host = hostByStream(server);
+  const { client, clientChannel } = introduced(server, host);
+  server.pass(defaultLimits.streamIdleMs);
+  assert.deepEqual(server.closed, ["198.51.100.7:50001"]);
+  assert.equal(errorTo(client.connect(), clientHome), ErrorCode.hostNotRegistered);
+  server.dial(hostByTls, tls);
+  assert.deepEqual(server.receive(clientHome, channelData(clientChannel)), []);
+  assert.equal(errorTo(host.refresh(), hostByTls), ErrorCode.unauthenticated);
+});
+
+test("a client's channel ends with the stream that made room for another", () => {
+  const server = new TestServer({ ports, limits: { streams: 4 } });
+  server.openPorts();
+  const host = new TestHost(server);
+  host.registered(host.register());
+  clientByStream(server, host).connect();
+  assert.equal(server.server.sizes.channels, 1);
+  server.dial(at("203.0.113.1:9"), tls);
+  assert.deepEqual(server.closed, ["192.0.2.9:6000"]);
+  assert.equal(server.server.sizes.channels, 0);
+});
+
 test("a Connect that was seen on UDP and is said again over a stream is a replay", () => {
   const server = serving();
   const host = new TestHost(server);
@@ -181,6 +214,22 @@ test("streamsPerAddress bounds strangers, and not the hosts and clients of an of
   assert.equal(server.server.sizes.streams, 4);
   for (const number of [11, 12, 13]) server.dial(at(`198.51.100.7:${number}`), tls);
   assert.deepEqual(server.closed, ["198.51.100.7:13"]);
+});
+
+test("a host that goes from stream to stream keeps nobody out with those that it has left", () => {
+  const server = new TestServer({ ports, limits: { streams: 20, streamsPerAddress: 2 } });
+  server.openPorts();
+  const host = new TestHost(server, hostByTls);
+  const dials = [1, 2, 3, 4, 5].map((number) => at(`198.51.100.7:${number}`));
+  for (const address of dials) {
+    server.dial(address, tls);
+    host.registered(host.register(address));
+  }
+  for (const address of dials) server.write(address, host.askBytes(), tls);
+  server.dial(clientHome, tls);
+  assert.deepEqual(server.closed, ["198.51.100.7:1"]);
+  server.dial(at("198.51.100.7:6"), tls);
+  assert.deepEqual(server.closed.slice(1), ["198.51.100.7:6"], "its address has its share already");
 });
 
 test("a host learns in the answer to its proof where the server takes TLS, once the certificate is told", () => {

@@ -107,10 +107,11 @@ export class Channels {
     if (number === undefined) return "malformed";
     const channel = tuple?.channels?.get(number);
     if (channel === undefined) return "no-channel";
-    if (channel.credit < bytes.length && !this.#refill(now, channel, bytes.length)) return "no-credit";
-    channel.credit -= bytes.length;
     const { pair } = channel;
     const other = channel === pair.client ? pair.host : pair.client;
+    if (other.tuple.hasEnded) return "host-away";
+    if (channel.credit < bytes.length && !this.#refill(now, channel, bytes.length)) return "no-credit";
+    channel.credit -= bytes.length;
     if (channel.earns) other.credit += bytes.length;
     pair.activeAt = now;
     const { port, address, options, isStream } = other.tuple;
@@ -193,6 +194,7 @@ export class Channels {
   /** The stream has ended: its clients' channels end, a host's wait for it to register from elsewhere. */
   streamEnded(tuple: Tuple): void {
     for (const channel of tuple.channels?.values() ?? []) if (channel === channel.pair.client) this.end(channel.pair);
+    tuple.hasEnded = true;
     this.#tuples.forget(tuple);
   }
 

@@ -29,6 +29,8 @@ export type Drop =
   | "unknown-attribute"
   /** Its stream ended, and it has not come back with its mobility ticket. */
   | "client-away"
+  /** The host's stream ended, and it has not registered anew. */
+  | "host-away"
   /** Of RFC 6062's connections: there are too many. */
   | "connections-full"
   /** There is none on that stream. */

@@ -77,6 +77,7 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
     const { deadlines, streams, classic } = this.#state;
     deadlines.takeDue(now, ({ owner }) => this.#end(now, owner, out));
     streams.wake(now, out);
+    this.#streamsGone(now, out);
     classic?.wake(now, out);
   }
 
@@ -98,7 +99,8 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
         return;
       case "stream-opened":
         if (turn && hearRelayNews({ state: this.#state, turn, now, out }, command)) return;
-        return streams.opened(now, command.port, command.from, out);
+        streams.opened(now, command.port, command.from, out);
+        return this.#streamsGone(now, out);
       case "stream-ended":
         streams.ended(command.port, command.from);
         return this.#streamGone(now, command.port, command.from, out);
@@ -147,7 +149,7 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
   }
 
   #receiveStream(now: number, port: PortId, from: Address, piece: Uint8Array, out: Outbox<ServerEvent>): void {
-    const { streams, classic, turn } = this.#state;
+    const { streams, classic, turn, tuples } = this.#state;
     const stream = streams.push(port, from, piece);
     if (stream === undefined) return;
     for (let message = streams.next(now, stream, out); message; message = streams.next(now, stream, out)) {
@@ -155,7 +157,12 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
       else if (stream.isClassic) classic?.receiveStream(now, port, from, message, out);
       else this.#receiveMessage(now, port, from, message, undefined, out);
     }
-    if (!stream.isOpen) this.#streamGone(now, port, from, out);
+    if (!stream.isOpen) return this.#streamGone(now, port, from, out);
+    if (stream.isTrusted && (tuples.find(port, from)?.trust ?? 0) === 0) streams.distrust(now, stream);
+  }
+
+  #streamsGone(now: number, out: Outbox<ServerEvent>): void {
+    for (const { port, from } of this.#state.streams.takeGivenUp()) this.#streamGone(now, port, from, out);
   }
 
   /** What was there for it ends. */

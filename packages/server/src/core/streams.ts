@@ -55,6 +55,7 @@ export class Streams {
   readonly #trusted: Ages<Stream>;
   readonly #servesClassic: boolean;
   readonly #ports: Ports;
+  #givenUp: Stream[] = [];
   #size = 0;
   #places = 0;
 
@@ -147,6 +148,15 @@ export class Streams {
     stream.age = this.#trusted.add(now, stream);
   }
 
+  /** Its host or client is elsewhere now. Else one of them could keep all others out with streams that it has left. */
+  distrust(now: number, stream: Stream): void {
+    if (!stream.isTrusted || stream.isKept) return;
+    this.#dropAge(stream);
+    this.#countAt(stream.from, 1);
+    stream.isTrusted = false;
+    stream.age = this.#idle.add(now, stream);
+  }
+
   /** The far end closed it, or is gone. */
   ended(port: PortId, from: Address): void {
     const stream = this.#find(port, from);
@@ -166,12 +176,24 @@ export class Streams {
   wake(now: number, out: Outbox<ServerEvent>): void {
     for (const ages of [this.#asking, this.#idle, this.#trusted]) {
       for (let age = ages.oldest; age !== undefined && ages.endsAt <= now; age = ages.oldest) {
-        const { port, from, heldBytes, hasAsked } = age.entry;
+        const { heldBytes, hasAsked } = age.entry;
         if (heldBytes > 0) this.#counts.add("unfinished");
         else this.#counts.add(hasAsked ? "idle" : "silent");
-        this.close(port, from, out);
+        this.#giveUp(age.entry, out);
       }
     }
+  }
+
+  /** Those that were closed to make room or for their silence since the last call; what was there for them is to end. */
+  takeGivenUp(): readonly Stream[] {
+    const givenUp = this.#givenUp;
+    if (givenUp.length > 0) this.#givenUp = [];
+    return givenUp;
+  }
+
+  #giveUp(stream: Stream, out: Outbox<ServerEvent>): void {
+    this.#givenUp.push(stream);
+    this.close(stream.port, stream.from, out);
   }
 
   #fault(now: number, port: PortId, from: Address, out: Outbox<ServerEvent>): StreamWord | undefined {
@@ -186,7 +208,7 @@ export class Streams {
       const oldest = (this.#asking.oldest ?? this.#idle.oldest)?.entry;
       if (oldest === undefined) return false;
       this.#counts.add("made-room");
-      this.close(oldest.port, oldest.from, out);
+      this.#giveUp(oldest, out);
     }
     return true;
   }

@@ -10,6 +10,8 @@ export class Tuple {
   readonly address: Address;
   /** One end of a stream: what goes there is padded, and reaches nobody once the stream has ended. */
   readonly isStream: boolean;
+  /** It has: what is sent there would reach whoever has this 5-tuple next. */
+  hasEnded = false;
   /** Sends from the local address that was asked, where a port has several. */
   readonly options: SendOptions | undefined;
   /** By number; made with the first channel, since most hosts are idle. */
