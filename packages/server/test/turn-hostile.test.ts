@@ -5,6 +5,7 @@ import { type Address, addressFromIpText, addressText, ipBytes, ipText, sameAddr
 import { defaultLimits } from "@fractal-punch/server/core";
 import { Attribute, errorCodeOf, MessageClass, Method, StunBuilder, writeU16, xorAddresses } from "@fractal-punch/wire";
 import fc from "fast-check";
+import { type Attributes, damaged } from "./damaged-attributes.ts";
 import { mended } from "./test-datagrams.ts";
 import { at, load, type Sent } from "./test-server.ts";
 import { dataOf, minted, TurnClient, TurnServer } from "./test-turn.ts";
@@ -136,8 +137,6 @@ function allocated(hasAllocation: boolean = true): { server: TurnServer; client:
   return { server, client, relayed };
 }
 
-type Attributes = readonly (readonly [type: number, value: Uint8Array])[];
-
 function u32(...bytes: number[]): Uint8Array {
   return Uint8Array.of(...bytes, 0, 0, 0).subarray(0, 4);
 }
@@ -158,6 +157,7 @@ const requests: readonly (readonly [method: number, attributes: Attributes])[] =
       [Attribute.lifetime, u32(0, 0, 4, 0)],
       [Attribute.evenPort, Uint8Array.of(0)],
       [Attribute.additionalAddressFamily, u32(2)],
+      [Attribute.mobilityTicket, new Uint8Array(0)],
     ],
   ],
   [
@@ -179,6 +179,7 @@ const requests: readonly (readonly [method: number, attributes: Attributes])[] =
     [
       [Attribute.lifetime, u32(0, 0, 4, 0)],
       [Attribute.requestedAddressFamily, u32(1)],
+      [Attribute.mobilityTicket, new Uint8Array(40).fill(7)],
     ],
   ],
   [
@@ -196,26 +197,6 @@ const requests: readonly (readonly [method: number, attributes: Attributes])[] =
     ],
   ],
 ];
-
-function damaged(attributes: Attributes): Attributes[] {
-  const all: Attributes[] = [
-    attributes.toReversed(),
-    [],
-    [[0x7fff, data], ...attributes],
-    [...attributes, [0x0003, data]],
-  ];
-  for (const [index, [type, value]] of attributes.entries()) {
-    all.push([...attributes, [type, value]], [[type, value], ...attributes], attributes.toSpliced(index, 1));
-    for (const byte of [0, 1, 0x7f, 0xff])
-      all.push(attributes.with(index, [type, new Uint8Array(value.length).fill(byte)]));
-    for (let length = 0; length <= 40; length++) {
-      const other = new Uint8Array(length);
-      other.set(value.subarray(0, length));
-      all.push(attributes.with(index, [type, other]));
-    }
-  }
-  return all;
-}
 
 /** One valid message of every kind, by name. */
 function messagesOf(client: TurnClient): Record<string, Uint8Array> {
