@@ -1,6 +1,8 @@
 /** Networks that block UDP: the server over TLS, and UDP again when it passes. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Address, DriverCommand, Machine, Outbox, PortId } from "@fractal-punch/machine";
+import type { ServerCommand, ServerEvent } from "@fractal-punch/server/core";
 import { Pair, portRestrictedCone, type Router, World } from "@fractal-punch/sim";
 import { missing, twice } from "./places.ts";
 
@@ -113,6 +115,22 @@ test("where neither UDP nor TLS gets through, the client fails as before", () =>
   assert.equal(pair.client.openPorts + pair.client.openStreams, 0);
 });
 
+for (const manner of ["closes at once", "says nothing"] as const) {
+  test(`where UDP is blocked and what takes TLS ${manner}, client and host say in their time that there is no server`, () => {
+    const { pair } = homes();
+    pair.server.restart(new OtherServer(manner === "closes at once"));
+    pair.server.command({ type: "start" });
+    pair.startHost();
+    pair.connect();
+    pair.world.runUntil(() => pair.hostEvents("unreachable").length > 0, 7000);
+    assert.deepEqual(pair.failure(10_001 - pair.world.now), { kind: "server-unreachable" });
+    pair.pass(60_000);
+    assert.equal(pair.hostEvents("unreachable").length, 1);
+    pair.startServer();
+    pair.world.runUntil(() => pair.hostEvents("registered").length > 0, pair.world.now + 10_000);
+  });
+}
+
 test("early data reaches the host once, though it may go both ways", () => {
   const { pair, clientRouter } = homes({ earlyData: true });
   clientRouter.blocksUdp = true;
@@ -122,6 +140,36 @@ test("early data reaches the host once, though it may go both ways", () => {
     ["hello"],
   );
 });
+
+/** Serves TLS on port 443, and is no server of ours. */
+class OtherServer implements Machine<ServerCommand, ServerEvent> {
+  readonly #closes: boolean;
+
+  constructor(closes: boolean) {
+    this.#closes = closes;
+  }
+
+  receive(
+    _now: number,
+    port: PortId,
+    from: Address,
+    _bytes: Uint8Array,
+    _info: unknown,
+    out: Outbox<ServerEvent>,
+  ): void {
+    if (this.#closes) out.closeStream(port, from);
+  }
+
+  wake(): void {}
+
+  command(_now: number, { type }: ServerCommand | DriverCommand, out: Outbox<ServerEvent>): void {
+    if (type === "start") out.openPort(0, { transport: "tls", family: 4, port: 443 });
+  }
+
+  nextWake(): number {
+    return Infinity;
+  }
+}
 
 function homes(options: { earlyData?: boolean } = {}): { pair: Pair; clientRouter: Router; hostRouter: Router } {
   const world = new World({ seed: 7 });

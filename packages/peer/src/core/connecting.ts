@@ -21,7 +21,7 @@ import {
 import { newTransactionId, type Out, type PeerContext, type Sleeper } from "./context.ts";
 import type { ConnectFailure } from "./events.ts";
 import type { ServerLink } from "./server-link.ts";
-import { connectPatienceMs, longestConnectTimeoutMs, longestTimeoutMs, silentConnectMs } from "./timing.ts";
+import { longestConnectTimeoutMs, longestTimeoutMs, silentConnectMs } from "./timing.ts";
 
 export interface ConnectingOwner {
   /** What to bring to the host; `attempt` counts the sends, from 0. */
@@ -78,14 +78,14 @@ export class Connecting implements Sleeper {
   #hostAnsweredAtMs = Infinity;
   #clockLearnedAtMs = -Infinity;
 
-  /** `patienceMs`: how long to go on without the host's answer; `Infinity` while a session waits to go on. */
+  /** `givesUpAtMs`: until when to go on without the host's answer; `Infinity` while a session waits to go on. */
   constructor(
     context: PeerContext,
     owner: ConnectingOwner,
     ticket: Ticket,
     links: readonly ServerLink[],
     now: number,
-    patienceMs: number = connectPatienceMs,
+    givesUpAtMs: number,
   ) {
     this.#context = context;
     this.#owner = owner;
@@ -93,7 +93,7 @@ export class Connecting implements Sleeper {
     this.#key = asciiBytes(ticket.password);
     this.#id = newTransactionId(context);
     this.#deadline = context.deadlines.create(this, "connect");
-    this.#givesUpAtMs = now + patienceMs;
+    this.#givesUpAtMs = givesUpAtMs;
     this.#quietSinceMs = now;
     this.#legs = links.map((link) => ({
       link,

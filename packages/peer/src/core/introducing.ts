@@ -23,7 +23,7 @@ import type { Session } from "./session.ts";
 import { SessionKeys } from "./session-keys.ts";
 import type { SessionTable } from "./session-table.ts";
 import type { Sockets } from "./sockets.ts";
-import { longestTimeoutMs } from "./timing.ts";
+import { connectPatienceMs, longestTimeoutMs } from "./timing.ts";
 
 /** How many resumes go unanswered before the client introduces itself with a new handshake. */
 const maxResumes = 3;
@@ -58,6 +58,8 @@ export class Introducing implements ConnectingOwner, Sleeper {
   #opening: Opening | undefined;
   #openedAtMs = -Infinity;
   #connecting: Connecting | undefined;
+  /** Of the first Connect, by whatever ways it goes. */
+  #givesUpAtMs: number | undefined;
   /** Whether the host has ever answered. */
   #established = false;
   readonly #retry: Deadline<Sleeper>;
@@ -81,9 +83,10 @@ export class Introducing implements ConnectingOwner, Sleeper {
   connect(now: number, out: Out): void {
     this.stop();
     if (this.#established) this.#opening = undefined;
-    const patience = this.#established ? [Infinity] : [];
+    this.#givesUpAtMs ??= now + connectPatienceMs;
+    const givesUpAtMs = this.#established ? Infinity : this.#givesUpAtMs;
     const { links } = this.#sockets;
-    this.#connecting = new Connecting(this.#context, this, this.#options.ticket, links, now, ...patience);
+    this.#connecting = new Connecting(this.#context, this, this.#options.ticket, links, now, givesUpAtMs);
     this.#connecting.start(now, out);
   }
 

@@ -79,6 +79,8 @@ export class Registration implements Sleeper {
   #request: Transaction | undefined;
   /** Proofs sent since the last success; a server that goes on asking for one is asked less often. */
   #proofs = 0;
+  /** Since when nothing has been answered, by whatever ways it was asked. */
+  #silentSinceMs = Infinity;
 
   constructor(context: PeerContext, owner: RegistrationOwner, identity: HostIdentity, link: ServerLink) {
     this.#context = context;
@@ -90,6 +92,8 @@ export class Registration implements Sleeper {
 
   /** Registers, or refreshes: with the registration key if there is one, and from the beginning if that is refused. */
   start(now: number, out: Out): void {
+    // A way to the server that changes again and again would begin each request anew, and none would be given up.
+    if (now - this.#silentSinceMs >= patienceMs) this.#missed(now, out);
     const { key } = this;
     const hostKey = this.#identity.keyPair.publicKey;
     if (!key) {
@@ -115,6 +119,7 @@ export class Registration implements Sleeper {
   restart(now: number, out: Out): void {
     this.registered = false;
     this.key = undefined;
+    this.#silentSinceMs = Infinity;
     this.start(now, out);
   }
 
@@ -140,6 +145,7 @@ export class Registration implements Sleeper {
 
   #ask(now: number, encode: (id: Uint8Array) => Uint8Array, out: Out): void {
     this.stop();
+    this.#silentSinceMs = Math.min(this.#silentSinceMs, now);
     this.#request = this.link.request(
       now,
       {
@@ -154,6 +160,7 @@ export class Registration implements Sleeper {
 
   #answered(now: number, message: StunMessage, out: Out): void {
     this.#request = undefined;
+    this.#silentSinceMs = Infinity;
     if (message.messageClass === MessageClass.success) {
       this.#succeeded(now, message, out);
       return;
@@ -214,9 +221,13 @@ export class Registration implements Sleeper {
 
   #unanswered(now: number, out: Out): void {
     this.#request = undefined;
+    this.#context.deadlines.set(this.#deadline, now + retryMs);
+    this.#missed(now, out);
+  }
+
+  #missed(now: number, out: Out): void {
     this.registered = false;
     this.key = undefined;
-    this.#context.deadlines.set(this.#deadline, now + retryMs);
     this.#owner.unreachable(now, out);
   }
 
