@@ -68,6 +68,18 @@ test("an old stream that is left is as idle as any other, and closed", () => {
   assert.equal(server.server.sizes.allocations, 1);
 });
 
+test("a stream that an allocation has moved to may be silent as long as that lives", () => {
+  const { server, ticket } = mobile();
+  server.dial(away);
+  const moved = new TurnClient(server, away, undefined, undefined, server.tcpPort);
+  moveBy(moved, ticket);
+  server.pass(599_999);
+  assert.deepEqual(server.closed, []);
+  server.pass(1 + defaultLimits.streamIdleMs);
+  assert.deepEqual(server.closed, [addressText(away)]);
+  assertNothingLeft(server);
+});
+
 test("ten thousand tickets of others, forged or stolen, move nothing and leave nothing", () => {
   const { server, client, relayed, ticket } = mobile();
   client.permit(peer);

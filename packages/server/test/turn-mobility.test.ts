@@ -92,6 +92,7 @@ test("a Refresh that is repeated gets the same ticket; its ticket is good for no
   assert.deepEqual(ticketOf(first), ticketOf(second));
   assert.equal(errorCodeOf(moveBy(moved, ticket)), 400, "another request");
   assert.equal(errorCodeOf(moveBy(new TurnClient(server, farther), ticket, id)), 400, "from elsewhere");
+  assert.equal(errorCodeOf(moveBy(new TurnClient(server, away, minted("eve")), ticket, id)), 400, "another user");
   assert.equal(errorCodeOf(moveBy(new TurnClient(server, farther), ticketOf(second))), undefined);
   assert.equal(errorCodeOf(moveBy(moved, ticket, id)), 437, "it is forgotten with the next move");
 });

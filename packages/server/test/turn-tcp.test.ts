@@ -58,7 +58,8 @@ test("a client connects to a peer, binds the connection, and bytes go both ways 
       [[server.tcpPort, dataHome, bytes]],
     );
   }
-  assert.equal(server.server.sizes.connections, 1);
+  const { served, relayedBytes } = server.server.counters;
+  assert.deepEqual([server.server.sizes.connections, served.of("stream-data"), relayedBytes], [1, 8, 120_038]);
 });
 
 test("what follows the ConnectionBind in its piece goes to the peer, behind its answer", () => {
@@ -166,6 +167,14 @@ test("a connection that is not bound ends after 30 s", () => {
   assert.equal(errorTo(client.bindConnection(id, dataHome), dataHome), 400);
   server.pass(6_000);
   assert.deepEqual([server.dials.has(port), server.server.counters.dropped.of("unbound")], [false, 1]);
+});
+
+test("a connection that is bound lives on, however silent, as long as its allocation", () => {
+  const server = new TcpTurnServer();
+  const client = new TcpTurnClient(server, home);
+  client.bindConnection(client.connected(peer).id, dataHome);
+  server.pass(599_999);
+  assert.equal(server.write(dataHome, data).length, 1);
 });
 
 test("a Send indication or ChannelData on an allocation of TCP reaches nobody, a connected peer least of all", () => {
