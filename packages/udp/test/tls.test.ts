@@ -150,7 +150,7 @@ test("1,025 handshakes of all networks close the oldest of all", async (context)
   await server.driver.close();
 });
 
-test("of one network 100 handshakes begin in 5 s, and those of others go on", async (context) => {
+test("CVE-2023-39533: of one network 100 handshakes begin in 5 s, and those of others go on", async (context) => {
   const server = start({});
   const at = await listen(server);
   const clock = context.mock.method(performance, "now", () => 1_000_000);
