@@ -4,7 +4,6 @@
  */
 import { type Deadline, type Deadlines, type Outbox, type Random, randomBelow } from "@fractal-punch/machine";
 import {
-  channelDataNumber,
   channelDataPayload,
   channelHeaderBytes,
   encodeChannelData,
@@ -25,6 +24,7 @@ import type { Tuple, Tuples } from "./tuples.ts";
 
 /** One side of a pair. */
 export interface Channel {
+  readonly kind: "session";
   readonly pair: Pair;
   readonly number: number;
   tuple: Tuple;
@@ -55,8 +55,8 @@ export class Pair {
     ticket: ClientTicket,
     deadlines: Deadlines<Timed>,
   ) {
-    this.client = { ...client, pair: this, credit: 0, earns: true };
-    this.host = { ...host, pair: this, credit: 0, earns: false };
+    this.client = { ...client, kind: "session", pair: this, credit: 0, earns: true };
+    this.host = { ...host, kind: "session", pair: this, credit: 0, earns: false };
     this.registration = registration;
     this.ticket = ticket;
     this.activeAt = now;
@@ -102,11 +102,7 @@ export class Channels {
   }
 
   /** Relays one ChannelData datagram to the other side of its channel, and to nobody else. */
-  forward(now: number, tuple: Tuple | undefined, bytes: Uint8Array, out: Outbox<ServerEvent>): "served" | Drop {
-    const number = channelDataNumber(bytes);
-    if (number === undefined) return "malformed";
-    const channel = tuple?.channels?.get(number);
-    if (channel === undefined) return "no-channel";
+  forward(now: number, channel: Channel, bytes: Uint8Array, out: Outbox<ServerEvent>): "served" | Drop {
     const { pair } = channel;
     const other = channel === pair.client ? pair.host : pair.client;
     if (other.tuple.hasEnded) return "host-away";
@@ -116,7 +112,7 @@ export class Channels {
     pair.activeAt = now;
     const { port, address, options, isStream } = other.tuple;
     // What came by a stream is a part of the piece in hand, or was in several.
-    if (isStream || tuple?.isStream === true) {
+    if (isStream || channel.tuple.isStream) {
       out.send(port, address, encodeChannelData(other.number, channelDataPayload(bytes), isStream), options);
     } else {
       writeChannelHeader(this.#head, other.number, readU16(bytes, 2));
@@ -193,7 +189,8 @@ export class Channels {
 
   /** The stream has ended: its clients' channels end, a host's wait for it to register from elsewhere. */
   streamEnded(tuple: Tuple): void {
-    for (const channel of tuple.channels?.values() ?? []) if (channel === channel.pair.client) this.end(channel.pair);
+    for (const channel of tuple.channels?.values() ?? [])
+      if (channel.kind === "session" && channel === channel.pair.client) this.end(channel.pair);
     tuple.hasEnded = true;
     this.#tuples.forget(tuple);
   }
@@ -236,6 +233,7 @@ function place(channel: Channel): void {
 function pairsOf(registration: Registration, tuple: Tuple): Pair[] {
   const pairs: Pair[] = [];
   for (const channel of tuple.channels?.values() ?? []) {
+    if (channel.kind !== "session") continue;
     const { pair } = channel;
     if (channel === pair.host && pair.registration === registration) pairs.push(pair);
   }

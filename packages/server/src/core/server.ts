@@ -14,6 +14,7 @@ import {
 } from "@fractal-punch/machine";
 import { datagramKind, maxPayloadBytes, StunMessage } from "@fractal-punch/wire";
 import { ask } from "./asking.ts";
+import { isTurnChannelData, relayChannelData } from "./channel-data.ts";
 import type { Counters } from "./counters.ts";
 import { isPaddedBinding } from "./discovery.ts";
 import type { ServerEvent } from "./events.ts";
@@ -30,7 +31,7 @@ import { endAllocation } from "./turn/end-allocation.ts";
 import { allocationStreamEnded } from "./turn/move.ts";
 import { relayPiece, streamOfPipeEnded, wakePipe } from "./turn/piping.ts";
 import { hearRelayNews } from "./turn/relay-news.ts";
-import { relayForTurn } from "./turn/relaying.ts";
+import { relayFromPeer } from "./turn/relaying.ts";
 
 export type ServerCommand =
   /** Opens the ports. */
@@ -132,7 +133,8 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
   ): void {
     const { counters, tuples, classic, turn } = this.#state;
     const tuple = tuples.find(port, from);
-    if (turn !== undefined && relayForTurn({ state: this.#state, turn, now, out }, port, from, tuple, bytes)) return;
+    if (turn !== undefined && relayFromPeer({ state: this.#state, turn, now, out }, port, from, bytes)) return;
+    if (isTurnChannelData(bytes, tuple)) return this.#relay(now, port, from, tuple, bytes, out);
     if (bytes.length > maxPayloadBytes && tuple?.allocation === undefined && !isPaddedBinding(bytes))
       return counters.dropped.add("too-large");
     if (from.port === 0) return counters.dropped.add("bad-source");
@@ -194,10 +196,11 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
     bytes: Uint8Array,
     out: Outbox<ServerEvent>,
   ): void {
-    const { channels, counters } = this.#state;
-    const outcome = channels.forward(now, tuple, bytes, out);
+    const { counters } = this.#state;
+    const outcome = relayChannelData(this.#state, now, tuple, bytes, out);
     counters.relayed("channel-data", outcome, bytes);
-    if (outcome === "no-channel") hintNoChannel(this.#state, now, port, from, bytes, tuple?.options, out);
+    if (outcome === "no-channel" && tuple?.allocation === undefined)
+      hintNoChannel(this.#state, now, port, from, bytes, tuple?.options, out);
   }
 
   #ask(bytes: Uint8Array, question: Question): void {

@@ -3,7 +3,7 @@ import { type Address, type AddressKey, addressKey, type PortId, type SendOption
 import type { Channel } from "./channels.ts";
 import type { Ports } from "./ports.ts";
 import type { Registration } from "./registrations.ts";
-import type { Allocation } from "./turn/allocation.ts";
+import type { Allocation, TurnChannel } from "./turn/allocation.ts";
 
 export class Tuple {
   readonly port: PortId;
@@ -14,8 +14,8 @@ export class Tuple {
   hasEnded = false;
   /** Sends from the local address that was asked, where a port has several. */
   readonly options: SendOptions | undefined;
-  /** By number; made with the first channel, since most hosts are idle. */
-  channels: Map<number, Channel> | undefined;
+  /** What the numbers on it stand for, TURN's or sessions'; made with the first channel, since most hosts are idle. */
+  channels: Map<number, Channel | TurnChannel> | undefined;
   /** Those that are registered by this stream, which end with it. */
   hosts: Set<Registration> | undefined;
   /** TURN's. A 5-tuple has an allocation, or registrations and channels of sessions, and never both. */

@@ -31,6 +31,8 @@ export interface RefusedFamily {
 
 /** A number that stands for a peer (RFC 8656 section 12). */
 export interface TurnChannel {
+  readonly kind: "turn";
+  readonly allocation: Allocation;
   readonly number: number;
   readonly peer: Address;
   endsAt: number;
@@ -59,7 +61,8 @@ export class Allocation {
   credit: number = 0;
   /** When each permitted peer's permission ends, by IP address. Made with the first. */
   #permissions: Map<AddressKey, number> | undefined;
-  #byNumber: Map<number, TurnChannel> | undefined;
+  /** The channels of all its 5-tuples. */
+  channels: Map<number, TurnChannel> | undefined;
   #byPeer: Map<AddressKey, TurnChannel> | undefined;
 
   constructor(
@@ -107,7 +110,7 @@ export class Allocation {
   }
 
   channel(now: number, number: number): TurnChannel | undefined {
-    return live(now, this.#byNumber?.get(number));
+    return live(now, this.channels?.get(number));
   }
 
   channelOf(now: number, peer: Address): TurnChannel | undefined {
@@ -121,10 +124,10 @@ export class Allocation {
 
   /** Whether the number is bound, or may be without there being more channels than may be. */
   hasRoomFor(now: number, number: number, maximum: number): boolean {
-    const byNumber = this.#byNumber;
-    if (byNumber === undefined || byNumber.size < maximum || this.channel(now, number) !== undefined) return true;
-    for (const channel of byNumber.values()) if (channel.endsAt <= now) this.#forgetChannel(channel);
-    return byNumber.size < maximum;
+    const { channels } = this;
+    if (channels === undefined || channels.size < maximum || this.channel(now, number) !== undefined) return true;
+    for (const channel of channels.values()) if (channel.endsAt <= now) this.#forgetChannel(channel);
+    return channels.size < maximum;
   }
 
   /** Binds what is bindable, or binds it for longer. */
@@ -134,19 +137,20 @@ export class Allocation {
       bound.endsAt = endsAt;
       return;
     }
-    this.#forgetChannel(this.#byNumber?.get(number));
+    this.#forgetChannel(this.channels?.get(number));
     this.#forgetChannel(this.#byPeer?.get(addressKey(peer)));
-    const channel: TurnChannel = { number, peer, endsAt };
-    this.#byNumber ??= new Map();
+    const channel: TurnChannel = { kind: "turn", allocation: this, number, peer, endsAt };
+    this.channels ??= new Map();
+    for (const tuple of this.tuples) tuple.channels = this.channels;
     this.#byPeer ??= new Map();
-    this.#byNumber.set(number, channel);
+    this.channels.set(number, channel);
     this.#byPeer.set(addressKey(peer), channel);
   }
 
   /** One that has ended, whose number or peer is wanted anew. */
   #forgetChannel(channel: TurnChannel | undefined): void {
     if (channel === undefined) return;
-    this.#byNumber?.delete(channel.number);
+    this.channels?.delete(channel.number);
     this.#byPeer?.delete(addressKey(channel.peer));
   }
 }

@@ -58,12 +58,14 @@ export class Allocations {
   /** Its client is, or may soon be, on that 5-tuple. */
   arrive(allocation: Allocation, tuple: Tuple): void {
     tuple.allocation = allocation;
+    tuple.channels = allocation.channels;
     tuple.trust++;
   }
 
   /** Its client is no more on that 5-tuple. */
   leave(tuple: Tuple): void {
     tuple.allocation = undefined;
+    tuple.channels = undefined;
     tuple.trust--;
     this.#tuples.release(tuple);
   }

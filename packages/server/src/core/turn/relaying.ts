@@ -2,21 +2,17 @@
 import { type Address, type Outbox, type PortId, randomBytes } from "@fractal-punch/machine";
 import {
   Attribute,
-  channelDataNumber,
   channelDataPayload,
   channelHeaderBytes,
   encodeChannelData,
   encodeDataIndication,
-  lastTurnChannel,
   type StunMessage,
   xorAddress,
 } from "@fractal-punch/wire";
 import type { ServerEvent } from "../events.ts";
 import type { Drop } from "../outcome.ts";
 import type { ServerState } from "../state.ts";
-import type { Tuple } from "../tuples.ts";
-import type { Allocation } from "./allocation.ts";
-import { settleMove } from "./move.ts";
+import type { Allocation, TurnChannel } from "./allocation.ts";
 import { isRelayPort } from "./openings.ts";
 import { relayPiece } from "./piping.ts";
 import type { TurnState } from "./turn-state.ts";
@@ -31,39 +27,22 @@ export interface Relaying {
 
 type Relayed = "served" | Drop;
 
-/** Takes what is TURN's by where it comes from: a peer's datagram to a relayed address, and a client's ChannelData. */
-export function relayForTurn(
-  relaying: Relaying,
-  port: PortId,
-  from: Address,
-  tuple: Tuple | undefined,
-  bytes: Uint8Array,
-): boolean {
+/** Takes what comes to a relayed address: a peer's datagram, or a piece of its stream. */
+export function relayFromPeer(relaying: Relaying, port: PortId, from: Address, bytes: Uint8Array): boolean {
+  if (!isRelayPort(port)) return false;
   const { counters } = relaying.state;
-  if (isRelayPort(port)) {
-    const relayed = relaying.turn.allocations.throughPort(port);
-    if (relayed?.transport === "udp")
-      counters.relayed("from-peer", relayToClient(relaying, relayed, from, bytes), bytes);
-    else if (relaying.turn.pipes.has(port)) relayPiece(relaying, port, from, bytes);
-    // The port is kept for somebody, or was just closed.
-    else counters.dropped.add("no-allocation");
-    return true;
-  }
-  if (tuple?.allocation === undefined || ((bytes[0] ?? 0) & 0xc0) !== 0x40) return false;
-  const { allocation } = tuple;
-  if (tuple !== allocation.tuple) settleMove(relaying.state, relaying.turn, relaying.now, allocation);
-  counters.relayed("channel-data", relayChannelData(relaying, allocation, bytes), bytes);
+  const relayed = relaying.turn.allocations.throughPort(port);
+  if (relayed?.transport === "udp") counters.relayed("from-peer", relayToClient(relaying, relayed, from, bytes), bytes);
+  else if (relaying.turn.pipes.has(port)) relayPiece(relaying, port, from, bytes);
+  // The port is kept for somebody, or was just closed.
+  else counters.dropped.add("no-allocation");
   return true;
 }
 
 /** ChannelData of a client: the data goes to the peer that the number stands for. */
-function relayChannelData(relaying: Relaying, allocation: Allocation, bytes: Uint8Array): Relayed {
-  const number = channelDataNumber(bytes, lastTurnChannel);
-  if (number === undefined) return "malformed";
-  const channel = allocation.channel(relaying.now, number);
-  return channel === undefined
-    ? "no-channel"
-    : relayToPeer(relaying, allocation, channel.peer, channelDataPayload(bytes));
+export function relayThroughChannel(relaying: Relaying, channel: TurnChannel, bytes: Uint8Array): Relayed {
+  const { allocation, peer, endsAt } = channel;
+  return endsAt <= relaying.now ? "no-channel" : relayToPeer(relaying, allocation, peer, channelDataPayload(bytes));
 }
 
 /** A Send indication. Nothing answers an indication, whatever is wrong with it. */
