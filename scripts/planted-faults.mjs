@@ -99,7 +99,7 @@ export const plantedFaults = [
   {
     name: "the proof of a client's address is not noted",
     file: `${server}/connect.ts`,
-    find: "if (proves) state.channels.prove(pair);",
+    find: "    state.channels.prove(pair);\n",
     replace: "",
   },
   {
@@ -113,6 +113,18 @@ export const plantedFaults = [
     file: `${wire}/frames.ts`,
     find: "return { kind, data: reader.rest() };",
     replace: "return { kind, data: reader.take(Math.min(reader.remaining, 1190)) };",
+  },
+  {
+    name: "a peer stays on TLS when UDP is back",
+    file: `${peer}/uplink.ts`,
+    find: "if (this.#requestsByTls) this.#toUdp(now, out);",
+    replace: "",
+  },
+  {
+    name: "relayed datagrams leave their way before the server knows the other",
+    file: `${peer}/uplink.ts`,
+    find: "const isBetween = isRelayed && this.#requestsByTls !== this.#relayedByTls;",
+    replace: "const isBetween = false;",
   },
   {
     name: "a farewell goes by standing paths only",
