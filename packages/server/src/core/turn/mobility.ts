@@ -1,11 +1,12 @@
 /** Tickets with which a client takes its allocation along to another 5-tuple (RFC 8016). */
 import { equalBytes, type Macs, type Random, randomBytes } from "@fractal-punch/machine";
-import { asciiBytes, asciiText, concatBytes } from "@fractal-punch/wire";
+import { asciiBytes, asciiText, base64UrlBytes, base64UrlText, concatBytes } from "@fractal-punch/wire";
 import type { Tuple } from "../tuples.ts";
 import type { Allocation } from "./allocation.ts";
 
 const idBytes = 8;
 const macBytes = 16;
+const ticketBytes = 32;
 
 /** What an allocation that may move has besides. */
 export interface Mobility {
@@ -20,7 +21,7 @@ export interface Mobility {
 
 /**
  * A ticket is a random id and a MAC: so one that was forged is told from one whose allocation has ended, also after a
- * restart of the server.
+ * restart of the server. It is text, in base64url: there are clients that keep it as a string that ends at a zero.
  */
 export class MobilityTickets {
   readonly #macs: Macs;
@@ -43,18 +44,20 @@ export class MobilityTickets {
   make(allocation: Allocation): Uint8Array {
     const id = randomBytes(this.#random, idBytes);
     this.#byId.set(asciiText(id), allocation);
-    return concatBytes(id, this.#mac(id));
+    return asciiBytes(base64UrlText(concatBytes(id, this.#mac(id))));
   }
 
   /** The allocation; `undefined` when it has ended; "invalid" for what is none of this server's tickets. */
   find(ticket: Uint8Array): Allocation | undefined | "invalid" {
-    if (ticket.length !== idBytes + macBytes) return "invalid";
-    const id = ticket.subarray(0, idBytes);
-    return equalBytes(ticket.subarray(idBytes), this.#mac(id)) ? this.#byId.get(asciiText(id)) : "invalid";
+    const bytes = ticket.length === ticketBytes ? base64UrlBytes(asciiText(ticket)) : undefined;
+    if (bytes === undefined) return "invalid";
+    const id = bytes.subarray(0, idBytes);
+    return equalBytes(bytes.subarray(idBytes), this.#mac(id)) ? this.#byId.get(asciiText(id)) : "invalid";
   }
 
   drop(ticket: Uint8Array): void {
-    this.#byId.delete(asciiText(ticket.subarray(0, idBytes)));
+    const id = base64UrlBytes(asciiText(ticket))?.subarray(0, idBytes);
+    if (id !== undefined) this.#byId.delete(asciiText(id));
   }
 
   #mac(id: Uint8Array): Uint8Array {
