@@ -63,8 +63,15 @@ test("a server that only TLS reaches, and that restarts, is found again", () => 
   pair.begin().echo().connected().pass(3000);
   pair.stream(3000, 10);
   pair.pass(5000);
+  const changes = pair.clientEvents("path").length;
   pair.startServer();
   pair.pass(30_000);
+  const since = pair.clientEvents("path").slice(changes);
+  assert.deepEqual(
+    new Set(since.map(({ event }) => event.path.transport)),
+    new Set(["tls"]),
+    "UDP is never said to work",
+  );
   const lost = missing(pair.requests, 3000);
   assert.ok(lost.length <= 700, `${lost.length} lost`);
   assert.deepEqual(pair.paths, ["relayed", "relayed"]);

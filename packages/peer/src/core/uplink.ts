@@ -44,6 +44,8 @@ export class Uplink implements Sleeper {
   /** Whether requests go over TLS, and whether the server knows that relayed datagrams do; in between they go both ways. */
   #requestsByTls = false;
   #relayedByTls = false;
+  /** Which way the server answered last, for people: while a TLS connection is replaced, UDP is only tried. */
+  #answeredByTls = false;
   readonly #unanswered = new Unanswered();
   #tlsAskedAtMs = Infinity;
   #redialAtMs = 0;
@@ -72,10 +74,10 @@ export class Uplink implements Sleeper {
     return this.#stream.state === "open" ? this.#carried : undefined;
   }
 
-  /** The ends of a route, for people: those of the TLS connection, when what is relayed goes over it. */
+  /** The ends of a route, for people: those of the TLS connection, or of the last, when what is relayed goes over it. */
   endsOf(route: Route, link: ServerLink | undefined): PathEnds {
     const { local, remote } = this.#stream;
-    const isByTls = route.kind === "relayed" && this.#relayedByTls && link === this.carried;
+    const isByTls = route.kind === "relayed" && this.#answeredByTls && link === this.#carried;
     if (isByTls && remote) return { transport: "tls", local, remote };
     return { transport: "udp", local: this.#sockets.localAddress(route, link), remote: route.remote };
   }
@@ -123,7 +125,7 @@ export class Uplink implements Sleeper {
 
   /** The server has heard from the way that requests take now. */
   settled(now: number): void {
-    this.#relayedByTls = this.#requestsByTls;
+    this.#relayedByTls = this.#answeredByTls = this.#requestsByTls;
     if (this.#requestsByTls) return;
     for (const link of this.#sockets.links) link.blocked = false;
     if (this.#stream.state === "open") this.#closeAtMs = Math.min(this.#closeAtMs, now + tlsLingerMs);
@@ -141,6 +143,7 @@ export class Uplink implements Sleeper {
   close(out: Out): void {
     this.#unanswered.forget();
     for (const link of this.#sockets.links) link.blocked = false;
+    this.#answeredByTls = false;
     this.#close(out);
   }
 
