@@ -63,7 +63,8 @@ export const punchErrors = {
     exitCode: 3,
   },
   SERVER_UNREACHABLE: {
-    sentence: "The server does not answer. Check that it runs, and that its UDP port can be reached from here.",
+    sentence:
+      "The server does not answer. Check that it runs, and that its UDP port, or its TLS port, can be reached from here.",
     exitCode: 3,
   },
   SERVER_FULL: {

@@ -53,7 +53,7 @@ export function connectError(failure: ConnectFailure, server: string, ticket: Ti
 }
 
 function unreachable(server: string): PunchError {
-  const message = `The server ${server} does not answer. Check that it runs, and that its UDP port can be reached from here.`;
+  const message = `The server ${server} does not answer. Check that it runs, and that its UDP port, or its TLS port, can be reached from here.`;
   return new PunchError("SERVER_UNREACHABLE", message);
 }
 
