@@ -141,6 +141,17 @@ test("with a host's stream its channels wait for it, and the next stream from it
   assert.deepEqual(relayed.subarray(0, 104), channelData(hostChannel));
 });
 
+test("when a host's stream ends, its channels go over to where it is registered by UDP", () => {
+  const server = serving();
+  const host = hostByStream(server);
+  const { clientChannel, hostChannel } = introduced(server, host);
+  const home6 = at("[2001:db8::7]:5000");
+  host.registered(host.register(home6));
+  server.hangUp(hostByTls, tls);
+  assert.deepEqual(only(server.receive(clientHome, channelData(clientChannel)), home6), channelData(hostChannel));
+  assert.equal(server.server.sizes.tuples, 2);
+});
+
 test("what a client sends to a host whose stream has ended reaches nobody, whoever has that address next", () => {
   const server = serving();
   const { clientChannel } = introduced(server, hostByStream(server));

@@ -215,17 +215,17 @@ export function wakeRegistration(
   lapse(state, now, registration, lapsing, "lapsed", out);
 }
 
-/** Hosts that were registered by a stream are not reachable without it; their channels wait for them. */
+/**
+ * Hosts that were registered by a stream are not reachable without it. Their channels go over to where they are registered
+ * otherwise, or wait for them.
+ */
 export function hostStreamEnded(state: ServerState, now: number, tuple: Tuple, out: Outbox<ServerEvent>): void {
-  for (const registration of tuple.hosts ?? [])
-    lapse(
-      state,
-      now,
-      registration,
-      registration.liveLegs.filter((leg) => leg.tuple === tuple),
-      "lapsed",
-      out,
-    );
+  for (const registration of tuple.hosts ?? []) {
+    const lapsing = registration.liveLegs.filter((leg) => leg.tuple === tuple);
+    lapse(state, now, registration, lapsing, "lapsed", out);
+    const left = registration.legFor(tuple.address.family);
+    if (left !== undefined) state.channels.move(registration, tuple, left.tuple);
+  }
 }
 
 function lapse(
