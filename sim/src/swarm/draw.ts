@@ -75,7 +75,7 @@ export function drawOf(seed: number): Draw {
     // A first message that was refused for its time could be sent again by the observer once its time has come.
     observed: prng.chance(0.2) && clients.every(({ clockOffsetMs }) => clockOffsetMs === 0),
     misfortunes: drawMisfortunes(prng, datagrams * everyMs, () => drawHome(prng, mixed, lossy)),
-    udpBlock: drawUdpBlock(seed, datagrams * everyMs),
+    udpBlock: drawUdpBlock(seed, datagrams * everyMs, lossy > 0),
     ending: drawEnding(prng),
   };
 }

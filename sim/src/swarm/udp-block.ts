@@ -11,13 +11,17 @@ export interface UdpBlockDraw {
   readonly forMs?: number;
 }
 
-/** From randomness of its own, so that a seed without a block means what it would mean without this file. */
-export function drawUdpBlock(seed: number, streamMs: number): UdpBlockDraw | undefined {
+/**
+ * From randomness of its own, so that a seed without a block means what it would mean without this file. `isLossy`: then it
+ * comes when the clients are there, since over lines that lose a quarter of all segments TLS may take longer than the ten
+ * seconds of a Connect.
+ */
+export function drawUdpBlock(seed: number, streamMs: number, isLossy: boolean): UdpBlockDraw | undefined {
   const prng = new Prng(seed, "swarm udp");
   if (!prng.chance(0.12)) return undefined;
   return {
     at: prng.pick([["client"], ["host"], ["client", "host"]] as const),
-    ...(prng.chance(0.5) && { fromMs: prng.below(streamMs) }),
+    ...((prng.chance(0.5) || isLossy) && { fromMs: prng.below(streamMs) }),
     ...(prng.chance(0.7) && { forMs: prng.pick([300, 1500, 4000, 12_000, 40_000]) }),
   };
 }

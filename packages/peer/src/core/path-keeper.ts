@@ -174,12 +174,15 @@ export class PathKeeper {
     return this.paths.all.filter(({ named }) => !named).map(({ route }) => route.remote);
   }
 
-  /** A host's channel that comes by another socket: the server moved it, when the host's way there changed. */
+  /**
+   * A channel on which a host hears its client, and which it does not know: the server moved it, when the host's way there
+   * changed, or an older introduction that came late took its place.
+   */
   #relayed(now: number, route: RelayedRoute): Path | undefined {
-    const isMoved = this.paths.all.some(
-      (path) => path.route.kind === "relayed" && path.route.channel === route.channel,
-    );
-    return this.#role === "host" && isMoved ? this.addRelay(now, route, true) : this.paths.find(route);
+    const { all, relay } = this.paths;
+    const isMoved = all.some((path) => path.route.kind === "relayed" && path.route.channel === route.channel);
+    const isWanted = isMoved || relay?.standing !== true;
+    return this.#role === "host" && isWanted ? this.addRelay(now, route, true) : this.paths.find(route);
   }
 
   #reflexive(route: Route): Path {
