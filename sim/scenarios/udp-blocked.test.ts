@@ -122,6 +122,18 @@ test("where neither UDP nor TLS gets through, the client fails as before", () =>
   assert.equal(pair.client.openPorts + pair.client.openStreams, 0);
 });
 
+test("client and host say why TLS, too, came to nothing", () => {
+  const { pair } = homes();
+  pair.server.stop();
+  pair.startHost();
+  pair.connect();
+  assert.deepEqual(pair.failure(), { kind: "server-unreachable", tls: "ECONNREFUSED" });
+  assert.deepEqual(
+    pair.hostEvents("unreachable").map(({ event }) => event),
+    [{ type: "unreachable", tls: "ECONNREFUSED" }],
+  );
+});
+
 for (const manner of ["closes at once", "says nothing"] as const) {
   test(`where UDP is blocked and what takes TLS ${manner}, client and host say in their time that there is no server`, () => {
     const { pair } = homes();

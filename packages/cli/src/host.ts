@@ -126,9 +126,9 @@ function tellOf(listener: Listener, { server, ticket }: HostCredentials, offer: 
         : `Registered at ${server}, seen there as ${address}.`;
     output.event("registered", { hostId, invite, address }, text);
   });
-  listener.on("unreachable", () => {
+  listener.on("unreachable", ({ message }) => {
     state = `${server} does not answer; trying again`;
-    output.event("unreachable", { server }, `The server ${server} does not answer. Trying again until it does.`);
+    output.event("unreachable", { server, message }, `${message} Trying again until it does.`);
   });
   listener.on("warning", (message) => output.warn(message));
 }

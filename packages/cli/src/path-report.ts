@@ -30,7 +30,9 @@ function reportDirect({ local, remote }: PathInfo, output: Output, startedAtMs: 
 function reportRelayed(path: PathInfo, wasDirect: boolean, output: Output, startedAtMs: number): void {
   const { transport, local, remote } = path;
   const again = wasDirect ? "The direct path is lost: relayed again" : "Relayed";
-  const text = transport === "tls" ? `${again} over TLS, since UDP does not get through here.` : `${again} over UDP.`;
+  // What was relayed over UDP before may find UDP gone in a moment.
+  const way = transport === "tls" ? " over TLS, since UDP does not get through here" : wasDirect ? "" : " over UDP";
+  const text = `${again}${way}.`;
   output.event("relayed", { ms: sinceMs(startedAtMs), transport, local, remote }, text);
 }
 

@@ -37,7 +37,7 @@ export function serverRefusal(code: ErrorCode, server: string): PunchError {
 export function connectError(failure: ConnectFailure, server: string, ticket: Ticket): PunchError {
   switch (failure.kind) {
     case "server-unreachable":
-      return unreachable(server);
+      return new PunchError("SERVER_UNREACHABLE", unreachableText(server, failure.tls));
     case "host-silent":
       return new PunchError("HOST_SILENT");
     case "refused":
@@ -52,9 +52,12 @@ export function connectError(failure: ConnectFailure, server: string, ticket: Ti
   }
 }
 
-function unreachable(server: string): PunchError {
-  const message = `The server ${server} does not answer. Check that it runs, and that its UDP port, or its TLS port, can be reached from here.`;
-  return new PunchError("SERVER_UNREACHABLE", message);
+/** `tls`: why TLS, too, came to nothing, where it did. */
+export function unreachableText(server: string, tls: string | undefined): string {
+  const said = `The server ${server} does not answer.`;
+  if (tls === "CERTIFICATE")
+    return `${said} UDP does not get through, and over TLS another certificate shows itself than the server's: either this network opens TLS on the way (then give Node its authority's certificate with NODE_EXTRA_CA_CERTS), or the server has a new one (then ask for a new invite).`;
+  return `${said} Check that it runs, and that its UDP port, or its TLS port, can be reached from here${tls === undefined ? "" : ` (TLS: ${tls})`}.`;
 }
 
 function hasExpired(ticket: Ticket): boolean {

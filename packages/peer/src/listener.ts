@@ -19,7 +19,7 @@ import type { IssuedInvite } from "./core/greeting.ts";
 import { Host, type HostCommand } from "./core/host.ts";
 import type { KeyPair } from "./core/noise.ts";
 import { PunchError } from "./errors.ts";
-import { serverRefusal } from "./failure.ts";
+import { serverRefusal, unreachableText } from "./failure.ts";
 import { configFolder, makeFolder } from "./node/config-folder.ts";
 import { readOrMakeKey } from "./node/identity.ts";
 import { InterfaceWatcher } from "./node/interfaces.ts";
@@ -43,7 +43,7 @@ export interface ListenOptions {
 
 interface ListenerEvents {
   registered: [where: { address: string }];
-  unreachable: [what: { server: string }];
+  unreachable: [what: { server: string; message: string }];
   session: [connection: Connection];
   warning: [message: string];
   error: [error: PunchError];
@@ -184,7 +184,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
         return;
       case "unreachable":
         this.#lookUpTimer ??= setInterval(() => void this.#lookUp(), lookUpEveryMs).unref();
-        this.emit("unreachable", { server: this.#parts.server.name });
+        this.#tellUnreachable(event.tls);
         return;
       case "ended": {
         const error = serverRefusal(event.code, this.#parts.server.name);
@@ -212,6 +212,11 @@ export class Listener extends EventEmitter<ListenerEvents> {
       case "failed":
       // Only clients say these.
     }
+  }
+
+  #tellUnreachable(tls: string | undefined): void {
+    const server = this.#parts.server.name;
+    this.emit("unreachable", { server, message: unreachableText(server, tls) });
   }
 
   #welcome(session: number, clientKey: Uint8Array, inviteId: Uint8Array): void {

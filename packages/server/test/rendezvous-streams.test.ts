@@ -243,6 +243,46 @@ test("a host that goes from stream to stream keeps nobody out with those that it
   assert.deepEqual(server.closed.slice(1), ["198.51.100.7:6"], "its address has its share already");
 });
 
+test("beyond provenStreamsPerAddress a host's stream is like a stranger's", () => {
+  const server = new TestServer({ ports, limits: { streamsPerAddress: 2, provenStreamsPerAddress: 3 } });
+  server.openPorts();
+  for (let number = 1; number <= 6; number++) {
+    const address = at(`198.51.100.7:${number}`);
+    server.dial(address, tls);
+    if (number <= 5) new TestHost(server, address).register();
+  }
+  assert.equal(server.server.sizes.registrations, 5);
+  assert.deepEqual(server.closed, ["198.51.100.7:6"]);
+  server.hangUp(at("198.51.100.7:1"), tls);
+  server.write(at("198.51.100.7:5"), new TestHost(server).askBytes(), tls);
+  server.dial(at("198.51.100.7:7"), tls);
+  assert.deepEqual(server.closed, ["198.51.100.7:6", "198.51.100.7:7"]);
+});
+
+test("what proves an address of TCP proves nothing of the same one of UDP, and the other way round", () => {
+  const server = serving();
+  const host = new TestHost(server);
+  host.registered(host.register());
+  const client = clientByStream(server, host);
+  const byStream = client.connected(client.connect()).nonce;
+  server.hangUp(clientHome, tls);
+  client.transactionId = server.transactionId();
+  const byUdp = client.connected(client.connect()).nonce;
+  assert.equal(errorTo(client.prove(byStream), clientHome), ErrorCode.staleNonce);
+  assert(client.connected(client.prove(byUdp)).proven);
+  server.dial(clientHome, tls);
+  client.transactionId = server.transactionId();
+  assert.equal(client.connected(client.connect()).proven, false);
+  assert.equal(errorTo(client.prove(byUdp), clientHome), ErrorCode.staleNonce);
+  const ask = new TestHost(server, clientHome);
+  const { nonce, serverKey } = ask.nonce();
+  server.hangUp(clientHome, tls);
+  assert.equal(
+    errorTo(server.receive(clientHome, ask.registerBytes(nonce, serverKey)), clientHome),
+    ErrorCode.staleNonce,
+  );
+});
+
 test("a host learns in the answer to its proof where the server takes TLS, once the certificate is told", () => {
   const server = serving();
   const host = new TestHost(server);

@@ -18,11 +18,11 @@ export interface UdpBlockDraw {
  */
 export function drawUdpBlock(seed: number, streamMs: number, isLossy: boolean): UdpBlockDraw | undefined {
   const prng = new Prng(seed, "swarm udp");
-  if (!prng.chance(0.12)) return undefined;
+  if (!prng.chance(0.06)) return undefined;
   return {
     at: prng.pick([["client"], ["host"], ["client", "host"]] as const),
     ...((prng.chance(0.5) || isLossy) && { fromMs: prng.below(streamMs) }),
-    ...(prng.chance(0.7) && { forMs: prng.pick([300, 1500, 4000, 12_000, 40_000]) }),
+    ...(prng.chance(0.7) && { forMs: prng.pick([300, 1500, 4000, 12_000]) }),
   };
 }
 

@@ -123,7 +123,7 @@ export class Client
         this.#portSettled(now, out);
         return;
       case "port-failed":
-        if (command.port === this.#uplink.port) return this.#uplink.ended(now, out);
+        if (command.port === this.#uplink.port) return this.#uplink.failed(now, command.code, out);
         if (this.#fresh.failed(command.port)) return;
         this.#sockets.failed(command.port);
         this.#portSettled(now, out);
@@ -194,7 +194,9 @@ export class Client
   }
 
   failed(now: number, failure: ConnectFailure, out: Out): void {
-    out.emit({ type: "failed", failure });
+    const { fault: tls } = this.#uplink;
+    const isExplained = failure.kind === "server-unreachable" && tls !== undefined;
+    out.emit({ type: "failed", failure: isExplained ? { ...failure, tls } : failure });
     this.#session.close(now, "done", out);
   }
 

@@ -54,6 +54,8 @@ export type SessionEvent =
 /** The server does not answer. */
 export interface UnreachableEvent {
   readonly type: "unreachable";
+  /** Why TLS, too, came to nothing last, as the driver words it. */
+  readonly tls?: string;
 }
 
 export type HostEvent =
@@ -73,7 +75,8 @@ export type HostEvent =
 
 /** Why a client's first Connect came to nothing. */
 export type ConnectFailure =
-  | { readonly kind: "server-unreachable" }
+  /** `tls`: why TLS, too, came to nothing last, as the driver words it. */
+  | { readonly kind: "server-unreachable"; readonly tls?: string }
   | { readonly kind: "refused"; readonly code: ErrorCode }
   | { readonly kind: "host-silent" }
   | { readonly kind: "host-refused"; readonly refusal: HostRefusal };

@@ -124,7 +124,7 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, UplinkO
         this.#portOpened(now, command.port, command.local, out);
         return;
       case "port-failed":
-        if (command.port === this.#uplink.port) return this.#uplink.ended(now, out);
+        if (command.port === this.#uplink.port) return this.#uplink.failed(now, command.code, out);
         if (this.#fresh.failed(command.port)) return;
         this.#sockets.failed(command.port);
         if (this.#sockets.links.length === 0) this.unreachable(now, out);
@@ -204,7 +204,8 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, UplinkO
     const reachable = [...this.#registrations.values()].some((registration) => registration.registered);
     if (reachable || this.#saidUnreachable) return;
     this.#saidUnreachable = true;
-    out.emit({ type: "unreachable" });
+    const { fault: tls } = this.#uplink;
+    out.emit({ type: "unreachable", ...(tls !== undefined && { tls }) });
   }
 
   registrationEnded(now: number, code: ErrorCode, out: Out): void {
@@ -290,6 +291,8 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, UplinkO
     const moved = this.#sockets.moveServer(servers);
     if (moved.length > 0) this.#uplink.close(out);
     for (const link of moved) this.#registrations.get(link.port)?.restart(now, out);
+    // The other family's may have been by the TLS connection that is closed now.
+    for (const link of this.#sockets.links) this.#registrations.get(link.port)?.check(now, out);
   }
 
   #interfacesChanged(now: number, interfaces: Sockets["own"]["interfaces"], out: Out): void {

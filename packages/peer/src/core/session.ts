@@ -115,7 +115,11 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
   }
 
   get status(): SessionStatus {
-    return { path: this.#pathStatus, reason: this.reason, tried: triedPaths(this) };
+    return {
+      path: this.#pathStatus,
+      reason: this.reason,
+      tried: triedPaths(this, (route) => this.#owner.endsOf(route).remote),
+    };
   }
 
   /** It begins now, though it may have been made before. */

@@ -32,6 +32,8 @@ export interface UplinkOwner {
 export class Uplink implements Sleeper {
   /** Changes when the server tells a host. */
   tls: TlsOptions | undefined;
+  /** Why the last TLS connection could not be opened; `undefined` when it could, or none was wanted. */
+  fault: string | undefined;
   readonly #context: PeerContext;
   readonly #owner: UplinkOwner;
   readonly #sockets: Sockets;
@@ -113,11 +115,17 @@ export class Uplink implements Sleeper {
 
   opened(now: number, local: Address, out: Out): void {
     this.#stream.opened(local);
+    this.fault = undefined;
     if (this.#unanswered.sinceMs === Infinity) this.#close(out);
     else this.#toTls(now, out);
   }
 
-  /** It could not be opened, or has ended. */
+  failed(now: number, code: string, out: Out): void {
+    this.fault = code;
+    this.ended(now, out);
+  }
+
+  /** The far end closed it, or is gone. */
   ended(now: number, out: Out): void {
     this.#stream.close(out);
     this.#streamGone(now, out);

@@ -1,8 +1,10 @@
 /** Why a session is direct, or relayed: what was tried, and what came of it. */
+import type { Address } from "@fractal-punch/machine";
 import { encodeReport, encodeVerdict, type NatProfile, type VerdictReason } from "@fractal-punch/wire";
 import { newTransactionId, type Out, type PeerContext } from "./context.ts";
 import type { TriedPath } from "./events.ts";
 import type { Path } from "./path.ts";
+import type { Route } from "./route.ts";
 import type { ServerLink } from "./server-link.ts";
 import type { Session } from "./session.ts";
 import { roundMs } from "./timing.ts";
@@ -35,10 +37,11 @@ export function verdictReason(session: Session, own: NatProfile, now: number): V
   return there ? "symmetric-there" : "no-answer";
 }
 
-export function triedPaths(session: Session): TriedPath[] {
+/** `remoteOf`: where a route ends, for people. */
+export function triedPaths(session: Session, remoteOf: (route: Route) => Address): TriedPath[] {
   return session.keeper.paths.all.map((path) => ({
     kind: path.candidate,
-    address: path.route.remote,
+    address: remoteOf(path.route),
     result: resultOf(path, session),
     rttMs: path.rttMs,
   }));

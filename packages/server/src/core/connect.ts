@@ -41,7 +41,7 @@ export function handleConnect(state: ServerState, question: Question): Outcome {
   const introduction = state.introductions.find(ticket.username, message.transactionId);
   const leg = introduction?.leg(from.family);
   if (leg !== undefined && !isFrom(leg, question)) return "replay";
-  const proves = nonce !== undefined && state.nonces.matches(nonce, from, epochMs);
+  const proves = nonce !== undefined && state.nonces.matches(nonce, from, state.ports.isStream(question.port), epochMs);
   if (nonce !== undefined && !proves) return refused(ErrorCode.staleNonce, key);
   if (ticket.open && !proves && leg?.pair.proven !== true) return refused(ErrorCode.unauthenticated, key);
   if (!state.buckets.connects.take(now, ticket.username)) return "ticket-rate";
@@ -108,7 +108,7 @@ function introduce(state: ServerState, question: Question, approved: Approved, p
     mapped: from,
     hostAddresses: registration.addresses,
     channel: pair.client.number,
-    nonce: nonces.make(from, clock.epochMs(now)),
+    nonce: nonces.make(from, pair.client.tuple.isStream, clock.epochMs(now)),
     epoch,
     proven,
   };

@@ -46,6 +46,8 @@ export interface Limits {
   readonly streams: number;
   /** From one address of IPv4, or one /64 of IPv6. */
   readonly streamsPerAddress: number;
+  /** Those of hosts and clients that have proven themselves count apart, up to so many; the rest are like strangers'. */
+  readonly provenStreamsPerAddress: number;
 
   /** LIFETIME of a registration: two refreshes of 60 s may be lost. */
   readonly registrationLifeMs: number;
@@ -131,6 +133,7 @@ export const defaultLimits: Limits = {
   connectionsPerUser: 256,
   streams: 8_192,
   streamsPerAddress: 64,
+  provenStreamsPerAddress: 512,
 
   registrationLifeMs: 180_000,
   introductionLifeMs: 60_000,

@@ -26,23 +26,25 @@ export class Nonces {
     this.#lifeSeconds = lifeMs / 1000;
   }
 
-  make(address: Address, epochMs: number): Uint8Array {
+  /** `isStream`: an address of TCP or TLS, which proves nothing of the same one of UDP. */
+  make(address: Address, isStream: boolean, epochMs: number): Uint8Array {
     const time = new Uint8Array(timeBytes);
     writeU32(time, 0, Math.floor(epochMs / 1000));
-    return asciiBytes(base64UrlText(concatBytes(time, this.#mac(address, time))));
+    return asciiBytes(base64UrlText(concatBytes(time, this.#mac(address, isStream, time))));
   }
 
   /** Whether this server made it for that address, and not too long ago. */
-  matches(nonce: Uint8Array, address: Address, epochMs: number): boolean {
+  matches(nonce: Uint8Array, address: Address, isStream: boolean, epochMs: number): boolean {
     const bytes = nonce.length === textBytes ? base64UrlBytes(asciiText(nonce)) : undefined;
     if (bytes === undefined) return false;
     const ageSeconds = Math.floor(epochMs / 1000) - readU32(bytes, 0);
     if (ageSeconds < 0 || ageSeconds > this.#lifeSeconds) return false;
-    return equalBytes(bytes.subarray(timeBytes), this.#mac(address, bytes.subarray(0, timeBytes)));
+    return equalBytes(bytes.subarray(timeBytes), this.#mac(address, isStream, bytes.subarray(0, timeBytes)));
   }
 
-  #mac(address: Address, time: Uint8Array): Uint8Array {
-    const data = new ByteWriter().u8(address.family).raw(ipBytes(address)).u16(address.port).raw(time).done();
-    return this.#macs.hmacSha256(this.#key, data).subarray(0, macBytes);
+  #mac(address: Address, isStream: boolean, time: Uint8Array): Uint8Array {
+    const data = new ByteWriter().u8(address.family).raw(ipBytes(address)).u16(address.port).raw(time);
+    if (isStream) data.u8(1);
+    return this.#macs.hmacSha256(this.#key, data.done()).subarray(0, macBytes);
   }
 }

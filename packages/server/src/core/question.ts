@@ -75,7 +75,7 @@ function refusalBytes(state: ServerState, question: Question, { code, key }: Ref
   const refusal = {
     code,
     reason: reasons[code],
-    ...(asksNonce && { nonce: state.nonces.make(from, epochMs) }),
+    ...(asksNonce && { nonce: state.nonces.make(from, state.ports.isStream(question.port), epochMs) }),
     ...(asksNonce && message.method === Method.register && { serverKey: state.serverKey.public }),
     ...(code === ErrorCode.timeOff && { timeMs: epochMs }),
   };

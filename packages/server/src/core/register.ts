@@ -69,7 +69,8 @@ function prove(state: ServerState, question: Question, hostKey: Uint8Array): Out
   const { message, now, from } = question;
   const nonce = message.value(Attribute.nonce);
   if (nonce === undefined) return refused(ErrorCode.unauthenticated);
-  if (!state.nonces.matches(nonce, from, state.clock.epochMs(now))) return refused(ErrorCode.staleNonce);
+  if (!state.nonces.matches(nonce, from, state.ports.isStream(question.port), state.clock.epochMs(now)))
+    return refused(ErrorCode.staleNonce);
   const admitted = state.tickets.admit(now, message);
   if ("code" in admitted) return admitted;
   const { ticket, key } = admitted;

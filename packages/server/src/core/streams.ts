@@ -1,13 +1,6 @@
 /** The TCP connections to the server, as long as they are open: who may have how many, and how long one may say nothing. */
-import {
-  type Address,
-  type AddressKey,
-  addressKey,
-  assert,
-  type Outbox,
-  type PortId,
-  prefixKey,
-} from "@fractal-punch/machine";
+import { type Address, type AddressKey, addressKey, assert, type Outbox, type PortId } from "@fractal-punch/machine";
+import { AddressCounts } from "./address-counts.ts";
 import { Ages } from "./ages.ts";
 import type { Tally } from "./counters.ts";
 import type { ServerEvent } from "./events.ts";
@@ -35,9 +28,6 @@ export type StreamWord =
   | "surplus"
   | StreamEnd;
 
-/** Who has a network of IPv6 has all its addresses. */
-const addressBits = { 4: 32, 6: 64 } as const;
-
 /** It takes the system and the process 60 kB, one of TCP 10. */
 const tlsPlaces = 4;
 
@@ -46,7 +36,9 @@ export class Streams {
   readonly #counts: Tally<StreamWord>;
   readonly #openings: PrefixBuckets;
   readonly #byPort = new Map<PortId, Map<AddressKey, Stream>>();
-  readonly #perAddress = new Map<AddressKey, number>();
+  /** Of those that nobody has proven anything by, and of those that are trusted. */
+  readonly #strangers = new AddressCounts();
+  readonly #proven = new AddressCounts();
   /** Those whose first message is not whole yet. */
   readonly #asking: Ages<Stream>;
   /** Those that have asked, and that nothing keeps. */
@@ -95,7 +87,7 @@ export class Streams {
     if (streams === undefined) this.#byPort.set(port, new Map([[addressKey(from), stream]]));
     else streams.set(addressKey(from), stream);
     this.#count(port, 1);
-    this.#countAt(from, 1);
+    this.#strangers.add(from, 1);
   }
 
   /** Takes a piece; then ask `next` until it gives no more. `undefined` when there is no such stream. */
@@ -142,8 +134,10 @@ export class Streams {
   trust(now: number, port: PortId, from: Address): void {
     const stream = this.#find(port, from);
     if (stream === undefined || stream.isTrusted || stream.isKept) return;
+    if (this.#proven.of(from) >= this.#limits.provenStreamsPerAddress) return;
     this.#dropAge(stream);
-    this.#countAt(from, -1);
+    this.#strangers.add(from, -1);
+    this.#proven.add(from, 1);
     stream.isTrusted = true;
     stream.age = this.#trusted.add(now, stream);
   }
@@ -152,7 +146,8 @@ export class Streams {
   distrust(now: number, stream: Stream): void {
     if (!stream.isTrusted || stream.isKept) return;
     this.#dropAge(stream);
-    this.#countAt(stream.from, 1);
+    this.#strangers.add(stream.from, 1);
+    this.#proven.add(stream.from, -1);
     stream.isTrusted = false;
     stream.age = this.#idle.add(now, stream);
   }
@@ -197,7 +192,7 @@ export class Streams {
   }
 
   #fault(now: number, port: PortId, from: Address, out: Outbox<ServerEvent>): StreamWord | undefined {
-    if (this.#countOf(from) >= this.#limits.streamsPerAddress) return "address-full";
+    if (this.#strangers.of(from) >= this.#limits.streamsPerAddress) return "address-full";
     if (!this.#openings.take(now, from)) return "prefix-rate";
     return this.#makeRoom(this.#placesOf(port), out) ? undefined : "table-full";
   }
@@ -244,22 +239,11 @@ export class Streams {
     stream.isOpen = false;
     this.#byPort.get(stream.port)?.delete(addressKey(stream.from));
     this.#count(stream.port, -1);
-    if (!stream.isTrusted) this.#countAt(stream.from, -1);
-  }
-
-  #countOf(from: Address): number {
-    return this.#perAddress.get(prefixKey(from, addressBits[from.family])) ?? 0;
+    (stream.isTrusted ? this.#proven : this.#strangers).add(stream.from, -1);
   }
 
   #count(port: PortId, difference: 1 | -1): void {
     this.#size += difference;
     this.#places += difference * this.#placesOf(port);
-  }
-
-  #countAt(from: Address, difference: 1 | -1): void {
-    const key = prefixKey(from, addressBits[from.family]);
-    const count = this.#countOf(from) + difference;
-    if (count === 0) this.#perAddress.delete(key);
-    else this.#perAddress.set(key, count);
   }
 }

@@ -29,10 +29,10 @@ export function refuseUnknown(state: ServerState, question: Question, asker: Ask
 /** An error response to nobody known: with 401 and 438 a realm, a nonce and the algorithms to ask again with. */
 export function refuseStranger(state: ServerState, question: Question, realm: string, code: ErrorCode): number {
   const { builder } = state;
-  const { now, port, from, options, out } = question;
+  const { port, from, options, out } = question;
   beginError(builder, question, code);
   if (code === ErrorCode.unauthenticated || code === ErrorCode.staleNonce) {
-    builder.text(Attribute.realm, realm).attribute(Attribute.nonce, freshNonce(state, now, from));
+    builder.text(Attribute.realm, realm).attribute(Attribute.nonce, freshNonce(state, question));
     builder.attribute(Attribute.passwordAlgorithms, passwordAlgorithmsValue(offeredAlgorithms));
   }
   const bytes = builder.fingerprint().bytes();

@@ -59,18 +59,23 @@ export function askerOf(state: ServerState, turn: TurnState, question: Question)
   if (!matches(state.primitives, key, message)) return ErrorCode.unauthenticated;
   credentials.remember(now, user, algorithm, key);
   const isGood = [from, controlAddress(turn, message)].some(
-    (address) => address && isFresh(state, nonce, now, address),
+    (address) => address && isFresh(state, question, nonce, address),
   );
   return isGood ? { user, key, sha256 } : ErrorCode.staleNonce;
 }
 
-export function freshNonce(state: ServerState, now: number, from: Address): Uint8Array {
-  return concatBytes(cookie, state.nonces.make(from, state.clock.epochMs(now)));
+export function freshNonce({ nonces, ports, clock }: ServerState, { now, port, from }: Question): Uint8Array {
+  return concatBytes(cookie, nonces.make(from, ports.isStream(port), clock.epochMs(now)));
 }
 
-function isFresh(state: ServerState, nonce: Uint8Array, now: number, from: Address): boolean {
+function isFresh(
+  { nonces, ports, clock }: ServerState,
+  { now, port }: Question,
+  nonce: Uint8Array,
+  from: Address,
+): boolean {
   if (!equalBytes(nonce.subarray(0, cookie.length), cookie)) return false;
-  return state.nonces.matches(nonce.subarray(cookie.length), from, state.clock.epochMs(now));
+  return nonces.matches(nonce.subarray(cookie.length), from, ports.isStream(port), clock.epochMs(now));
 }
 
 /**
