@@ -9,8 +9,10 @@ import { type TestContext, test } from "node:test";
 import { createServer as createTlsServer, type SecureVersion, type TLSSocket } from "node:tls";
 import { promisify } from "node:util";
 import { type Address, addressText, ipText, type PortRequest, sameAddress } from "@fractal-punch/machine";
+import { wholeOf } from "./far-end.ts";
+import { holdDeadlines } from "./held-deadlines.ts";
 import { makeCertificate } from "./test-certificates.ts";
-import { address, hasIp6, loopback4, loopback6, type Started, start, text } from "./test-machine.ts";
+import { address, hasIp6, loopback4, loopback6, news, type Started, start, text } from "./test-machine.ts";
 
 const pinned = makeCertificate("pinned.example");
 
@@ -109,7 +111,7 @@ for (const transport of ["tcp", "tls"] as const) {
   test(`a dialled port of ${transport} that nobody answers fails after 10 s`, async (context) => {
     const { at } = await listen(context, "tcp");
     const dialler = start({});
-    const deadlines = holdDeadlines(context);
+    const deadlines = holdDeadlines(context, 10_000);
     dial(dialler, transport, at);
     assert.equal(deadlines.length, 1);
     deadlines[0]?.();
@@ -155,7 +157,7 @@ test("what is sent to another address than the dialled one is dropped, and close
 test("a handshake that never ends fails after 10 s, and its connection is closed", async (context) => {
   const { at, accepted } = await listen(context, "tcp");
   const dialler = start({});
-  const deadlines = holdDeadlines(context);
+  const deadlines = holdDeadlines(context, 10_000);
   dial(dialler, "tls", at);
   const far = await accepted();
   await once(far, "data");
@@ -363,28 +365,4 @@ async function closedPort(local = "127.0.0.1:0"): Promise<Address> {
 
 function farText({ remoteAddress = "", remotePort, remoteFamily }: Socket): string {
   return remoteFamily === "IPv6" ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
-}
-
-async function wholeOf(socket: Socket): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  socket.on("data", (piece: Buffer) => pieces.push(piece)).resume();
-  await once(socket, "end");
-  return Buffer.concat(pieces);
-}
-
-/** Deadlines of 10 s are reached when the test calls them. */
-function holdDeadlines({ mock }: TestContext): (() => void)[] {
-  const deadlines: (() => void)[] = [];
-  const realTimeout = setTimeout;
-  mock.method(globalThis, "setTimeout", (callback: () => void, delayMs: number) => {
-    if (delayMs !== 10_000) return realTimeout(callback, delayMs);
-    deadlines.push(callback);
-    return realTimeout(() => {}, 0);
-  });
-  return deadlines;
-}
-
-/** What the machine heard of its ports, in order. */
-function news({ machine }: Started): string[] {
-  return machine.heard.filter((input) => input !== "act" && input !== "clock");
 }

@@ -8,6 +8,8 @@ import { connect as connectTls } from "node:tls";
 import { promisify } from "node:util";
 import { type Address, addressFromIpText, addressText, ipText, sameAddress, withPort } from "@fractal-punch/machine";
 import fc from "fast-check";
+import { wholeOf } from "./far-end.ts";
+import { holdDeadlines } from "./held-deadlines.ts";
 import { address, hasIp6, loopback4, loopback6, type Started, start, text } from "./test-machine.ts";
 
 type StreamTransport = "tcp" | "tls";
@@ -111,7 +113,7 @@ testBoth("a far end that closes half still gets the answer to what it sent befor
 testBoth(
   "a stream that is closed inside receive delivers the answer and then its end, and tells nothing more",
   async (transport, context) => {
-    holdDeadlines(context);
+    holdDeadlines(context, 5_000);
     const server = start({ receive: answerAndClose });
     const client = await dial(await listen(server, loopback4, transport), transport, true);
     client.write("ask");
@@ -169,7 +171,7 @@ testBoth(
       server.act((out) => out.send(1, from, pattern(50_000, 1)));
       await turn();
     }
-    const deadlines = holdDeadlines(context);
+    const deadlines = holdDeadlines(context, 5_000);
     server.act((out) => out.closeStream(1, from));
     assert.equal(deadlines.length, 1);
     deadlines[0]?.();
@@ -395,26 +397,6 @@ function localOf({ localAddress = "", localPort = 0 }: Socket): Address {
   const local = addressFromIpText(localAddress, localPort);
   assert.ok(local !== undefined, "a client is bound");
   return local;
-}
-
-/** All that comes until the far end closes; an error when it is reset. */
-async function wholeOf(socket: Socket): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  socket.on("data", (piece: Buffer) => pieces.push(piece)).resume();
-  await once(socket, "end");
-  return Buffer.concat(pieces);
-}
-
-/** Deadlines of 5 s are reached when the test calls them. */
-function holdDeadlines({ mock }: TestContext): (() => void)[] {
-  const deadlines: (() => void)[] = [];
-  const realTimeout = setTimeout;
-  mock.method(globalThis, "setTimeout", (callback: () => void, delayMs: number) => {
-    if (delayMs !== 5_000) return realTimeout(callback, delayMs);
-    deadlines.push(callback);
-    return realTimeout(() => {}, 0);
-  });
-  return deadlines;
 }
 
 /** Keeps its own end open until the system over there says that nobody is left. */

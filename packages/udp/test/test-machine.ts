@@ -147,3 +147,8 @@ export function address(spelled: string): Address {
 export function text(ascii: string): Uint8Array {
   return new Uint8Array(Buffer.from(ascii, "ascii"));
 }
+
+/** What the machine heard of its ports, in order. */
+export function news({ machine }: Started): string[] {
+  return machine.heard.filter((input) => input !== "act" && input !== "clock");
+}

@@ -5,8 +5,9 @@ import { type TestContext, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from "node:tls";
 import { type Address, type PortRequest, sameAddress } from "@fractal-punch/machine";
+import { holdDeadlines } from "./held-deadlines.ts";
 import { makeCertificate } from "./test-certificates.ts";
-import { loopback4, type Started, start, text } from "./test-machine.ts";
+import { loopback4, news, type Started, start, text } from "./test-machine.ts";
 
 const tls: PortRequest = { transport: "tls", family: 4, local: loopback4, port: 0 };
 
@@ -43,7 +44,7 @@ test("a handshake that never ends is closed after 10 s, however much came of it"
   const server = start({});
   const at = await listen(server);
   const hello = await clientHello();
-  const deadlines = holdDeadlines(context);
+  const deadlines = holdDeadlines(context, 10_000);
   const silent = await dial(context, at);
   const slow = await dial(context, at);
   slow.write(hello.subarray(0, 100));
@@ -59,7 +60,7 @@ test("a handshake that never ends is closed after 10 s, however much came of it"
 test("the deadline of a handshake that is done is over", async (context) => {
   const server = start({});
   const at = await listen(server);
-  const deadlines = holdDeadlines(context);
+  const deadlines = holdDeadlines(context, 10_000);
   const client = await secure(context, at);
   await server.next("stream-opened");
   for (const reach of deadlines) reach();
@@ -271,21 +272,4 @@ async function closed(socket: Socket): Promise<void> {
 
 async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await turn();
-}
-
-/** Deadlines of 10 s are reached when the test calls them. */
-function holdDeadlines({ mock }: TestContext): (() => void)[] {
-  const deadlines: (() => void)[] = [];
-  const realTimeout = setTimeout;
-  mock.method(globalThis, "setTimeout", (callback: () => void, delayMs: number) => {
-    if (delayMs !== 10_000) return realTimeout(callback, delayMs);
-    deadlines.push(callback);
-    return realTimeout(() => {}, 0);
-  });
-  return deadlines;
-}
-
-/** What the machine heard of its ports, in order. */
-function news({ machine }: Started): string[] {
-  return machine.heard.filter((input) => input !== "act" && input !== "clock");
 }
