@@ -1,5 +1,5 @@
 /** What a running server tells: JSON lines by pino, or on a terminal lines for people. */
-import { addressText, type Transport, withPort } from "@fractal-punch/machine";
+import { type Address, addressText, ipText, type Transport, withPort } from "@fractal-punch/machine";
 import type { ServeEvent } from "@fractal-punch/server";
 import type { Fields } from "./output.ts";
 
@@ -79,6 +79,8 @@ export function logLine(event: ServeEvent): LogLine | undefined {
     }
     case "without-ip6":
       return info("without-ip6", {}, "This machine has no IPv6: serving IPv4 only.");
+    case "several-addresses":
+      return severalAddressesLine(event.addresses);
     case "public-names":
       return publicNamesLine(event);
     case "revocations-read":
@@ -137,6 +139,12 @@ function remedyOf(transport: Transport, code: string): string {
     return " Another program has the port, perhaps a web server: stop that one, choose another with --tls-port, or do without with --no-tls.";
   if (transport !== "tls" || (code !== "EACCES" && code !== "EPERM")) return "";
   return " Ports below 1024 need CAP_NET_BIND_SERVICE (AmbientCapabilities in a systemd unit) or root; or choose another with --tls-port, or do without with --no-tls.";
+}
+
+function severalAddressesLine(addresses: readonly Address[]): LogLine {
+  const texts = addresses.map(ipText);
+  const text = `This machine has several public addresses (${texts.join(", ")}). By UDP it answers from the one that its routes choose, so who asks another one hears nothing: name those that it is to serve with --listen.`;
+  return warn("several-addresses", { addresses: texts }, text);
 }
 
 function publicNamesLine({ names, source, arePrivate }: ServeEvent & { type: "public-names" }): LogLine {

@@ -21,7 +21,7 @@ import {
   listenPorts,
   portError,
 } from "./listen-ports.ts";
-import { ownAddresses, publicAddresses } from "./public-addresses.ts";
+import { ownAddresses, publicAddresses, severalPublicIp4 } from "./public-addresses.ts";
 import { findPublicNames, isGuess, named, type PublicNames, taught } from "./public-names.ts";
 import { type Revocation, RevocationReader } from "./revocation-file.ts";
 import { writeServerFile } from "./server-file.ts";
@@ -56,6 +56,8 @@ export type ServeEvent =
   /** The first start with this folder. */
   | { readonly type: "secret-made"; readonly stateFolder: string }
   | { readonly type: "without-ip6" }
+  /** It listens on all of the machine's addresses, and several are public. */
+  | { readonly type: "several-addresses"; readonly addresses: readonly Address[] }
   /** At start, and when hosts that dialled the server taught it better. */
   | ({ readonly type: "public-names" } & PublicNames)
   /** So many were read from the state folder: at start if there are any, and whenever another process added some. */
@@ -78,6 +80,8 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const ports = listenPorts(options.listen ?? [], numbers);
   const folder = await openStateFolder(options.stateFolder);
   if (folder.isNew) onEvent({ type: "secret-made", stateFolder: folder.path });
+  const several = options.listen?.length ? [] : severalPublicIp4(ownAddresses());
+  if (several.length > 0) onEvent({ type: "several-addresses", addresses: several });
   const identity = tls && (await openTlsIdentity(tls, folder.path));
   const machine = new Server({
     secret: folder.secret,

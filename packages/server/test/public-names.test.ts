@@ -4,7 +4,9 @@ import { createServer, type IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { addressFromIpText, ipText } from "@fractal-punch/machine";
 import { cloudAddress } from "../dist/cloud-address.js";
+import { severalPublicIp4 } from "../dist/public-addresses.js";
 import { findPublicNames, named, taught } from "../dist/public-names.js";
 import { at } from "./test-server.ts";
 
@@ -102,3 +104,10 @@ async function dmiFolderOf(t: TestContext, files: Record<string, string>): Promi
   for (const [name, text] of Object.entries(files)) await writeFile(join(path, name), text);
   return path;
 }
+
+test("several public addresses of IPv4 are noticed, private ones and those of IPv6 beside one are not", () => {
+  const own = (...texts: string[]): string[] =>
+    severalPublicIp4(texts.flatMap((text) => addressFromIpText(text, 0) ?? [])).map(ipText);
+  assert.deepEqual(own("127.0.0.1", "10.0.0.5", "192.0.2.7", "2001:db8::1", "2001:db8::2", "::1"), []);
+  assert.deepEqual(own("192.0.2.7", "10.0.0.5", "192.0.2.8"), ["192.0.2.7", "192.0.2.8"]);
+});
