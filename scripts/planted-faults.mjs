@@ -126,10 +126,4 @@ export const plantedFaults = [
     find: "const isBetween = isRelayed && this.#requestsByTls !== this.#relayedByTls;",
     replace: "const isBetween = false;",
   },
-  {
-    name: "a farewell goes by standing paths only",
-    file: `${peer}/session.ts`,
-    find: ", ...paths.forDatagram(now, true)]);",
-    replace: "]);",
-  },
 ];
