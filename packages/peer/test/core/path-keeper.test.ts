@@ -19,6 +19,16 @@ test("a host that hears its client on a channel that it does not know uses it on
   assert.equal(keeper.paths.relay, path);
 });
 
+test("of two relayed paths that were given up the one that is heard again is used, though it is the older", () => {
+  const { keeper, passTo } = keeperOf("host");
+  const older = keeper.addRelay(0, relayed(0x4001), true);
+  const newer = keeper.addRelay(0, relayed(0x4002), true);
+  passTo(4000);
+  assert.equal(keeper.paths.relay, newer);
+  keeper.heard(4000, older.route);
+  assert.equal(keeper.paths.relay, older);
+});
+
 test("a host's channel that comes by another socket is known at once, since the server moved it", () => {
   const { keeper } = keeperOf("host");
   keeper.addRelay(0, relayed(0x4001), true);
