@@ -64,11 +64,11 @@ async function runHost(options: HostOptions): Promise<void> {
   const ended = whenEnded(listener, interruption);
   const { server, ticket } = credentials;
   const remember = (): void => writeLastRun({ server, ticket, invite: listener.invite }, folder);
+  // By then the invite says where the server takes TLS; and who is told of it finds it remembered.
+  listener.on("registered", () => warnOnFailure(remember, output));
   tellOf(listener, credentials, offer, output);
   try {
     remember();
-    // By then the invite says where the server takes TLS.
-    listener.on("registered", () => warnOnFailure(remember, output));
     await ended;
   } finally {
     output.end();

@@ -22,12 +22,11 @@ export interface Ended {
 /** A machine of its own: a home, a state folder and a config folder that are removed after the test. */
 export class Machine {
   readonly folder: string;
-  readonly #t: TestContext;
+  readonly #commands: RunningCommand[] = [];
 
   constructor(t: TestContext) {
     this.folder = mkdtempSync(join(tmpdir(), "fractal-punch-"));
-    this.#t = t;
-    t.after(() => rmSync(this.folder, { recursive: true, force: true }));
+    t.after(() => this.#end());
   }
 
   get state(): string {
@@ -59,13 +58,19 @@ export class Machine {
       FRACTAL_PUNCH_FOLDER: join(this.folder, "config"),
     };
     const command = new RunningCommand(path, args, { ...own, ...environment });
-    this.#t.after(() => command.kill());
+    this.#commands.push(command);
     return command;
   }
 
   /** Runs it to its end. */
   run(args: readonly string[], environment?: Readonly<Record<string, string>>): Promise<Ended> {
     return this.start(args, environment).ended;
+  }
+
+  /** The commands first: they may be writing into the folder. */
+  async #end(): Promise<void> {
+    await Promise.all(this.#commands.map((command) => command.kill()));
+    rmSync(this.folder, { recursive: true, force: true });
   }
 }
 
