@@ -11,7 +11,6 @@ export function channelDataNumber(bytes: Uint8Array, last: number = lastChannel)
   return readU16(bytes, 2) + channelHeaderBytes > bytes.length ? undefined : channel;
 }
 
-/** A view of the data behind the header; call `channelDataNumber` first. */
 /** `isPadded`: to a multiple of 4 bytes, as over a stream, where the next message follows (RFC 8656 section 12.5). */
 export function encodeChannelData(number: number, data: Uint8Array, isPadded: boolean): Uint8Array {
   const bytes = new Uint8Array(channelHeaderBytes + data.length + (isPadded ? channelPaddingBytes(data.length) : 0));
@@ -20,6 +19,7 @@ export function encodeChannelData(number: number, data: Uint8Array, isPadded: bo
   return bytes;
 }
 
+/** A view of the data behind the header; call `channelDataNumber` first. */
 export function channelDataPayload(bytes: Uint8Array): Uint8Array {
   return bytes.subarray(channelHeaderBytes, channelHeaderBytes + readU16(bytes, 2));
 }

@@ -129,7 +129,8 @@ function counts(type: number, protectedBy: number): boolean {
   return protectedBy === Attribute.messageIntegrity && type === Attribute.messageIntegritySha256;
 }
 
-function messageClassOf(type: number): MessageClass {
+/** The class in a message's first 16 bits (RFC 8489 section 5). */
+export function messageClassOf(type: number): MessageClass {
   switch (type & 0x0110) {
     case 0x0000:
       return 0;

@@ -1,6 +1,6 @@
 /** A peer's TLS connection to its server: messages one behind the other, each padded to 4 bytes (RFC 8656 section 12.5). */
 import { type Address, type PortId, withPort } from "@fractal-punch/machine";
-import { StreamFrames } from "@fractal-punch/wire";
+import { channelPaddingBytes, StreamFrames } from "@fractal-punch/wire";
 import type { Out } from "./context.ts";
 
 /** Where the server takes TLS, and how it is known there. */
@@ -47,7 +47,7 @@ export class TlsStream {
 
   send(bytes: Uint8Array, out: Out): void {
     if (this.state !== "open" || this.remote === undefined) return;
-    const padded = new Uint8Array(bytes.length + (-bytes.length & 3));
+    const padded = new Uint8Array(bytes.length + channelPaddingBytes(bytes.length));
     padded.set(bytes);
     out.send(this.port, this.remote, padded);
   }

@@ -1,6 +1,6 @@
 /** Requests that went out by UDP, and that nothing has answered since the last answer to any of them. */
 import type { PortId } from "@fractal-punch/machine";
-import { asciiText, headerBytes } from "@fractal-punch/wire";
+import { asciiText, datagramKind, headerBytes, MessageClass, messageClassOf, readU16 } from "@fractal-punch/wire";
 
 /** How many are remembered by their transaction ids. */
 const maxIds = 16;
@@ -34,22 +34,13 @@ export class Unanswered {
   }
 }
 
-export function isChannelData(bytes: Uint8Array): boolean {
-  return (bytes[0] ?? 0) >> 6 === 1;
-}
-
-export function isStun(bytes: Uint8Array): boolean {
-  return (bytes[0] ?? 0xff) <= 3 && bytes.length >= headerBytes;
-}
-
-/** RFC 8489 section 5: of the class, one bit is in the first byte and one in the second. */
 export function isRequest(bytes: Uint8Array): boolean {
-  return isStun(bytes) && ((bytes[0] ?? 0) & 1) === 0 && ((bytes[1] ?? 0) & 0x10) === 0;
+  return datagramKind(bytes) === "stun" && messageClassOf(readU16(bytes, 0)) === MessageClass.request;
 }
 
 /** A success or an error. */
 function isResponse(bytes: Uint8Array): boolean {
-  return isStun(bytes) && ((bytes[0] ?? 0) & 1) === 1;
+  return datagramKind(bytes) === "stun" && messageClassOf(readU16(bytes, 0)) >= MessageClass.success;
 }
 
 function idOf(message: Uint8Array): string {

@@ -4,7 +4,7 @@
  * To the server a peer that changes its way is one whose NAT gave it another address.
  */
 import { type Address, type Deadline, type PortId, sameAddress } from "@fractal-punch/machine";
-import { encodeBinding } from "@fractal-punch/wire";
+import { datagramKind, encodeBinding } from "@fractal-punch/wire";
 import { newTransactionId, type Out, type PeerContext, type Sleeper } from "./context.ts";
 import { DivertedOutbox } from "./diverted-outbox.ts";
 import type { PathEnds } from "./events.ts";
@@ -22,7 +22,7 @@ import {
   udpSteadyMs,
 } from "./timing.ts";
 import { type TlsOptions, TlsStream } from "./tls-stream.ts";
-import { isChannelData, isRequest, isStun, Unanswered } from "./unanswered.ts";
+import { isRequest, Unanswered } from "./unanswered.ts";
 
 export interface UplinkOwner {
   /** What `link` sends goes another way from now on: the server has to hear from there. */
@@ -171,8 +171,9 @@ export class Uplink implements Sleeper {
   }
 
   #divert(port: PortId, to: Address, bytes: Uint8Array): boolean {
-    const isRelayed = isChannelData(bytes);
-    if (!isRelayed && !isStun(bytes)) return false;
+    const kind = datagramKind(bytes);
+    const isRelayed = kind === "channel-data";
+    if (!isRelayed && kind !== "stun") return false;
     const link = this.#sockets.link(port);
     if (link === undefined || !sameAddress(to, link.server)) return false;
     const byTls = link === this.#carried && (this.#requestsByTls || (isRelayed && this.#relayedByTls));
