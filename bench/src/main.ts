@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { loadPrimitives } from "@fractal-punch/peer/sodium";
 import { classicFigures } from "./classic-figures.ts";
+import { costFigures } from "./cost-figures.ts";
 import { type Figure, judge, tableText } from "./figures.ts";
 import { memoryOf } from "./process-usage.ts";
 import { startServer } from "./served.ts";
@@ -25,6 +26,7 @@ try {
     ...(await startFigures(folder)),
     ...(await loopbackFigures()),
     ...(await turnFigures(folder)),
+    ...(await costFigures()),
     ...(await simFigures()),
   ];
   console.log(tableText(figures));

@@ -11,6 +11,7 @@ import {
   noInfo,
   type Outbox,
   type PortId,
+  withOwnBytes,
 } from "@fractal-punch/machine";
 import type { Datagram, Happening } from "./datagram.ts";
 import type { Interface } from "./interface.ts";
@@ -304,17 +305,4 @@ export class Node<Command, Event> implements StackHost, Happening {
     if (localAddress) return { local: datagram.target };
     return ecn ? { ecn: datagram.ecn } : noInfo;
   }
-}
-
-/** A machine may lend the bytes in an event for the call only: the event gets a copy of them. */
-function withOwnBytes<Event>(event: Event): Event {
-  if (typeof event !== "object" || event === null) return event;
-  let copy: (Event & object) | undefined;
-  for (const name in event) {
-    const value = event[name];
-    if (!(value instanceof Uint8Array)) continue;
-    copy ??= { ...event };
-    Reflect.set(copy, name, value.slice());
-  }
-  return copy ?? event;
 }

@@ -98,7 +98,10 @@ export interface Outbox<Event> {
    * end behind that. Does nothing when there is no such stream.
    */
   holdStream(port: PortId, to: Address, isHeld: boolean): void;
-  /** Tells the program around the machine. */
+  /**
+   * Tells the program around the machine. Bytes in an event are lent, perhaps as a view of the datagram in hand: who runs
+   * the machine passes them on, or copies them, before that memory is used again and before the machine's next input.
+   */
   emit(event: Event): void;
 }
 
@@ -121,8 +124,8 @@ export type DriverCommand =
 
 export interface Machine<Command, Event> {
   /**
-   * One datagram, or the next piece of a stream. `now` is monotonic, in ms. `bytes` are valid during the call only. Never
-   * throws, whatever they are.
+   * One datagram, or the next piece of a stream. `now` is monotonic, in ms. `bytes` are valid during the call only, in
+   * which the machine may write to them: a peer opens packets in their place. Never throws, whatever they are.
    */
   receive(now: number, port: PortId, from: Address, bytes: Uint8Array, info: DatagramInfo, out: Outbox<Event>): void;
   /** Does what is due at `now`; a call that comes too early does nothing. */

@@ -1,5 +1,6 @@
 import type { Address } from "./address.ts";
 import type { Outbox, PortId, PortRequest, SendOptions } from "./machine.ts";
+import { withOwnBytes } from "./own-bytes.ts";
 
 /** One effect of a machine, as a plain object that owns its bytes. */
 export type Effect<Event> =
@@ -50,7 +51,7 @@ export class Recorder<Event> implements Outbox<Event> {
   }
 
   emit(event: Event): void {
-    this.effects.push({ type: "emit", event });
+    this.effects.push({ type: "emit", event: withOwnBytes(event) });
   }
 
   /** Hands over what was recorded, and starts anew. */

@@ -27,6 +27,18 @@ test("a recorded datagram owns its bytes", () => {
   assert.deepEqual(recorder.take(), [{ type: "send", port: 1, to, bytes: Uint8Array.of(1, 2) }]);
 });
 
+test("a recorded event owns its bytes, and is itself where it has none", () => {
+  const recorder = new Recorder<{ data?: Uint8Array; name: string }>();
+  const arena = Uint8Array.of(9, 1, 2, 9);
+  const plain = { name: "plain" };
+  recorder.emit({ data: arena.subarray(1, 3), name: "lent" });
+  recorder.emit(plain);
+  arena.fill(0);
+  const events = recorder.take().map((effect) => effect.type === "emit" && effect.event);
+  assert.deepEqual(events, [{ data: Uint8Array.of(1, 2), name: "lent" }, plain]);
+  assert.equal(events[1], plain);
+});
+
 test("forward sends the datagram in hand from the given byte on, behind the head", () => {
   const recorder = new Recorder<never>();
   recorder.datagram = Uint8Array.of(0x40, 0, 0, 3, 7, 8, 9);

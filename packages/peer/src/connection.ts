@@ -159,7 +159,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   take(event: SessionEvent): void {
     switch (event.type) {
       case "data":
-        this.#receive(event.data, { path: event.via, early: event.early });
+        this.#receive(event.data.slice(), { path: event.via, early: event.early });
         return;
       case "path":
         this.emit("path", this.path);

@@ -2,6 +2,7 @@ import { Deadlines, type Outbox, type PeerPrimitives, type Random, randomBytes }
 import { StunBuilder } from "@fractal-punch/wire";
 import type { PeerEvent } from "./events.ts";
 import type { KeyPair } from "./noise.ts";
+import { PacketArena } from "./packet-arena.ts";
 import { WallClock } from "./wall-clock.ts";
 
 export type Out = Outbox<PeerEvent>;
@@ -18,10 +19,18 @@ export interface PeerContext {
   readonly deadlines: Deadlines<Sleeper>;
   readonly clock: WallClock;
   readonly builder: StunBuilder;
+  readonly packets: PacketArena;
 }
 
 export function newContext(primitives: PeerPrimitives, random: Random): PeerContext {
-  return { primitives, random, deadlines: new Deadlines(), clock: new WallClock(), builder: new StunBuilder() };
+  return {
+    primitives,
+    random,
+    deadlines: new Deadlines(),
+    clock: new WallClock(),
+    builder: new StunBuilder(),
+    packets: new PacketArena(),
+  };
 }
 
 /** Wakes everything that is due. */

@@ -36,7 +36,7 @@ export type SessionEvent =
   | {
       readonly type: "data";
       readonly session: number;
-      /** Belongs to the receiver of the event. */
+      /** Lent: a copy is made of what is kept, or given to an application. */
       readonly data: Uint8Array;
       readonly via: "relayed" | "direct";
       readonly early: boolean;

@@ -4,6 +4,7 @@ import { channelDataNumber, channelDataPayload, datagramKind, PacketType, type S
 import type { Out } from "./context.ts";
 import type { Route } from "./route.ts";
 import type { ServerLink } from "./server-link.ts";
+import { sealedHeader } from "./session-keys.ts";
 import type { SessionTable } from "./session-table.ts";
 import type { Uplink } from "./uplink.ts";
 
@@ -91,9 +92,10 @@ export class Inbound {
       this.#handlers.greeting(now, route, bytes, out);
       return;
     }
-    const found = this.#table.findFor(bytes);
+    const header = sealedHeader(bytes);
+    const found = header && this.#table.find(header.index);
     if (!found) this.#count("unknown-index");
-    else if (!found.session.receive(now, found.keys, bytes, found.header, route, out)) this.#count("bad-packet");
+    else if (!found.session.receive(now, found.keys, bytes, header, route, out)) this.#count("bad-packet");
   }
 
   #count(fault: InboundFault): void {

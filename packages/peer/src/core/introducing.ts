@@ -162,7 +162,7 @@ export class Introducing implements ConnectingOwner, Sleeper {
     const keys = this.#session.keys.sealing(now);
     if (keys && attempt < maxResumes) {
       const frame = encodeFrame({ kind: "resume", timeMs: this.#context.clock.serverMs(now) });
-      return { kind: "resume", packet: keys.seal(frame).subarray(channelHeaderBytes) };
+      return { kind: "resume", packet: keys.seal(frame, this.#context.packets).subarray(channelHeaderBytes) };
     }
     if (now - this.#openedAtMs >= openingLifeMs) this.#opening = undefined;
     this.#opening ??= this.#newOpening(now);

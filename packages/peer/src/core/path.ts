@@ -39,6 +39,8 @@ export class Path {
   readonly lossMeter: LossMeter;
   /** Probe id -> time sent, oldest first. */
   readonly #waiting: Map<number, number> = new Map();
+  /** When the oldest of them was sent; `Infinity` when none waits. */
+  #oldestSentAtMs = Infinity;
   #triedUntilMs = -Infinity;
   #buried = false;
   /** Probes from before are not held against it. */
@@ -118,6 +120,7 @@ export class Path {
     this.everProbed = true;
     this.#forgetLost(now);
     this.#waiting.set(id, now);
+    this.#waitingChanged();
     if (this.standing) {
       // An idle path's lonely probe is followed up later, but soon enough to find a dead path out.
       const lonely = this.#waiting.size === 1;
@@ -137,6 +140,7 @@ export class Path {
       this.#waiting.delete(older);
       if (this.proven && older !== id && olderSentAt < sentAt) this.lossMeter.record(now, true);
     }
+    this.#waitingChanged();
     this.lossMeter.record(now, false);
     const sample = now - sentAt;
     this.rttMs = this.rttMs === undefined ? sample : this.rttMs + (sample - this.rttMs) / 8;
@@ -172,8 +176,7 @@ export class Path {
 
   /** When `dead` may next become true. */
   get judgedAtMs(): number {
-    const oldest = this.#oldestWaiting();
-    return oldest === undefined || !this.standing ? Infinity : oldest + this.#patience(deadMs) + 1;
+    return this.standing ? this.#unansweredSinceMs + this.#patience(deadMs) + 1 : Infinity;
   }
 
   /** Kept up by probes: a proven path, and a relayed one, which is there from the start. */
@@ -188,17 +191,23 @@ export class Path {
     this.nextProbeAtMs = Infinity;
     // A relay whose round trip is longer than was thought proves itself by the late reply.
     if (this.everProven) this.#waiting.clear();
+    this.#waitingChanged();
   }
 
+  /** Below 0 when no probe waits. */
   #silentMs(now: number): number {
-    const oldest = this.#oldestWaiting();
-    return oldest === undefined ? 0 : now - oldest;
+    return now - this.#unansweredSinceMs;
   }
 
-  /** When the oldest probe left that nothing has answered. */
-  #oldestWaiting(): number | undefined {
-    for (const sentAt of this.#waiting.values()) return Math.max(sentAt, this.#judgedFromMs);
-    return undefined;
+  /** When the oldest probe left that nothing has answered, and that is held against it; `Infinity` when there is none. */
+  get #unansweredSinceMs(): number {
+    return Math.max(this.#oldestSentAtMs, this.#judgedFromMs);
+  }
+
+  /** Asked for each datagram, so that it is not looked up in the map each time. */
+  #waitingChanged(): void {
+    const [oldest = Infinity] = this.#waiting.values();
+    this.#oldestSentAtMs = oldest;
   }
 
   /** 600 ms or 2 round trips, 1.2 s or 4 round trips. */

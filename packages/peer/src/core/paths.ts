@@ -20,6 +20,8 @@ const fasterMs = 5;
 export class Paths {
   #all: Path[] = [];
   #direct: Path | undefined;
+  /** The direct path by itself: what nearly all datagrams take. */
+  #alone: readonly Path[] = [];
   #lossy = false;
 
   get all(): readonly Path[] {
@@ -27,6 +29,8 @@ export class Paths {
   }
 
   find(route: Route): Path | undefined {
+    // What comes, comes nearly always over the path in use.
+    if (this.#direct && sameRoute(this.#direct.route, route)) return this.#direct;
     return this.#all.find((path) => sameRoute(path.route, route));
   }
 
@@ -52,8 +56,7 @@ export class Paths {
 
   /** The newest proven relayed path, or the newest one that was not given up, or the newest one. */
   get relay(): Path | undefined {
-    const relays = this.#all.filter(isRelayed);
-    return relays.findLast(({ proven }) => proven) ?? relays.findLast(({ standing }) => standing) ?? relays.at(-1);
+    return this.#all.findLast(isProvenRelay) ?? this.#all.findLast(isStandingRelay) ?? this.#all.findLast(isRelay);
   }
 
   /** Whether the direct path is there, but loses so much more than the relay that the relay is better. */
@@ -72,22 +75,27 @@ export class Paths {
     if (this.#direct && !proven.includes(this.#direct)) this.#direct = undefined;
     for (const path of proven) if (!this.#direct || faster(path, this.#direct)) this.#direct = path;
     this.#lossy = this.#isLossy();
+    if (this.#direct !== this.#alone[0]) this.#alone = this.#direct ? [this.#direct] : [];
   }
 
   /** The paths that a datagram of the application leaves on; `restart`: the first one after the application was idle. */
-  forDatagram(now: number, restart: boolean): Path[] {
-    const direct = this.current === this.#direct ? this.#direct : undefined;
-    if (direct && !restart && !direct.suspect(now)) return [direct];
-    const ways = [direct ?? (this.#lossy ? undefined : this.#hopeful(now)), this.relay];
-    return ways.filter((path) => path !== undefined);
+  forDatagram(now: number, restart: boolean): readonly Path[] {
+    const direct = this.#lossy && this.relay ? undefined : this.#direct;
+    if (direct && !restart && !direct.suspect(now)) return this.#alone;
+    const { relay } = this;
+    const other = direct ?? (this.#lossy ? undefined : this.#hopeful(now));
+    if (!other) return relay ? [relay] : [];
+    return relay ? [other, relay] : [other];
   }
 
   /** The unproven direct path that most likely works: where something authentic came from last, else what is tried now. */
   #hopeful(now: number): Path | undefined {
-    const usable = this.#all.filter((path) => path.route.kind === "direct" && path.carriesData && path.trying(now));
-    const heard = usable.filter((path) => path.heardAtMs > -Infinity);
-    heard.sort((a, b) => b.heardAtMs - a.heardAtMs);
-    return heard[0] ?? usable.find(({ near }) => near) ?? usable[0];
+    let best: Path | undefined;
+    for (const path of this.#all) {
+      const isUsable = path.route.kind === "direct" && path.carriesData && path.trying(now);
+      if (isUsable && (!best || likelier(path, best))) best = path;
+    }
+    return best;
   }
 
   #isLossy(): boolean {
@@ -116,6 +124,19 @@ function faster(path: Path, than: Path): boolean {
   return path.rttMs < than.rttMs * fasterShare && path.rttMs < than.rttMs - fasterMs;
 }
 
-function isRelayed({ route }: Path): boolean {
+function likelier(path: Path, than: Path): boolean {
+  if (path.heardAtMs !== than.heardAtMs) return path.heardAtMs > than.heardAtMs;
+  return path.heardAtMs === -Infinity && path.near && !than.near;
+}
+
+function isRelay({ route }: Path): boolean {
   return route.kind === "relayed";
+}
+
+function isStandingRelay(path: Path): boolean {
+  return isRelay(path) && path.standing;
+}
+
+function isProvenRelay(path: Path): boolean {
+  return isRelay(path) && path.proven;
 }

@@ -17,7 +17,7 @@ import type { Path } from "./path.ts";
 import { type RelayedRoute, type Route, sendOn } from "./route.ts";
 import type { ServerLink } from "./server-link.ts";
 import { Session, type SessionOwner } from "./session.ts";
-import { SessionKeys } from "./session-keys.ts";
+import { SessionKeys, sealedHeader } from "./session-keys.ts";
 import type { SessionTable } from "./session-table.ts";
 import type { Sockets } from "./sockets.ts";
 import { ephemeralMs, maxSessions, timeToleranceMs } from "./timing.ts";
@@ -217,10 +217,11 @@ export class Reception {
   }
 
   #receiveResume(now: number, arrival: Arrival, packet: Uint8Array, out: Out): void {
-    const found = this.#parts.table.findFor(packet);
+    const header = sealedHeader(packet);
+    const found = header && this.#parts.table.find(header.index);
     const guest = found && this.#parts.guests.find(found.session.id);
-    if (!found || !guest || !guest.session.resume(now, found.keys, packet, found.header)) return;
-    if (this.#parts.guests.isOvertaken(guest, arrival.transactionId, found.header)) return;
+    if (!found || !guest || !guest.session.resume(now, found.keys, packet, header)) return;
+    if (this.#parts.guests.isOvertaken(guest, arrival.transactionId, header)) return;
     this.#parts.guests.introduced(guest, arrival.transactionId, arrival.relay, false);
     guest.session.keeper.paths.direct?.doubt(now);
     const relay = guest.session.addRelay(now, arrival.relay, out);

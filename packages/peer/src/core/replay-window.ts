@@ -39,9 +39,9 @@ export class ReplayWindow {
 }
 
 function wordOf(counter: number): number {
-  return Math.floor(counter / 32) % words;
+  return (counter % ringBits) >>> 5;
 }
 
 function bitOf(counter: number): number {
-  return 1 << (counter % 32);
+  return 1 << (counter & 31);
 }

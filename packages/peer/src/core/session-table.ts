@@ -1,8 +1,7 @@
 /** Which session, and which generation of its keys, a sealed packet is for: by the receiver's index that it carries. */
 import { type Random, randomU32 } from "@fractal-punch/machine";
-import type { SealedHeader } from "@fractal-punch/wire";
 import type { Session } from "./session.ts";
-import { type SessionKeys, sealedHeader } from "./session-keys.ts";
+import type { SessionKeys } from "./session-keys.ts";
 
 export interface TableEntry {
   readonly session: Session;
@@ -35,12 +34,5 @@ export class SessionTable {
 
   find(index: number): TableEntry | undefined {
     return this.#byIndex.get(index);
-  }
-
-  /** What a sealed packet is for, and its header; `undefined` when it is none, or none of ours. */
-  findFor(packet: Uint8Array): (TableEntry & { readonly header: SealedHeader }) | undefined {
-    const header = sealedHeader(packet);
-    const entry = header && this.find(header.index);
-    return header && entry && { session: entry.session, keys: entry.keys, header };
   }
 }

@@ -23,7 +23,7 @@ import type { KeyPair } from "./noise.ts";
 import type { Path } from "./path.ts";
 import { PathKeeper, type PathUser } from "./path-keeper.ts";
 import { framed, type Route, sendOn } from "./route.ts";
-import type { SessionKeys } from "./session-keys.ts";
+import { dataIn, type SessionKeys } from "./session-keys.ts";
 import type { SessionTable } from "./session-table.ts";
 import { forgetMs } from "./timing.ts";
 import { type Reporter, sendReport, triedPaths, verdictReason } from "./verdict.ts";
@@ -161,32 +161,33 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
   /** A sealed packet for these keys; false when it is forged, replayed or too old. */
   receive(now: number, keys: SessionKeys, bytes: Uint8Array, header: SealedHeader, route: Route, out: Out): boolean {
     const wasConfirmed = this.confirmed;
-    const plain = this.#open(now, keys, bytes, header);
-    if (!plain) return false;
+    const opened = this.#open(now, keys, bytes, header);
+    if (!opened) return false;
     const path = this.keeper.heard(now, route);
     const firstTime = this.confirmed && !wasConfirmed;
-    const frame = decodeFrame(plain);
-    if (frame) this.#receiveFrame(now, frame, route, path, out);
+    const data = dataIn(opened);
+    if (data) this.#receiveData(now, data, route, out);
+    else this.#receiveFrame(now, decodeFrame(opened), route, path, out);
     if (firstTime) this.#owner.probeNamed(now, this, out);
     // A datagram of the application changes nothing that the deadline or the choice of path depends on.
-    if (firstTime || frame?.kind !== "data") this.settle(now, out);
+    if (firstTime || !data) this.settle(now, out);
     return true;
   }
 
   /** Opens a sealed packet out of an Introduce; false when it is no resume of this session. */
   resume(now: number, keys: SessionKeys, bytes: Uint8Array, header: SealedHeader): boolean {
-    const plain = this.#open(now, keys, bytes, header);
-    return plain !== undefined && decodeFrame(plain)?.kind === "resume";
+    const opened = this.#open(now, keys, bytes, header);
+    return opened !== undefined && decodeFrame(opened)?.kind === "resume";
   }
 
   /** Sends one datagram of the application; dropped when there are no keys that may seal. */
   send(now: number, data: Uint8Array, out: Out): void {
     const restart = this.#atWork(now, out);
-    const packet = this.keys.sealing(now)?.seal(encodeFrame({ kind: "data", data }));
+    const packet = this.keys.sealing(now)?.sealData(data, this.#context.packets);
     if (!packet) return this.relayLost(now, out);
     const ways = this.keeper.paths.forDatagram(now, restart);
     if (ways.length > 0) this.keeper.send(packet, ways, out);
-    else if (!this.#lastPath && this.#held.length < maxHeld) this.#held.push(packet);
+    else if (!this.#lastPath && this.#held.length < maxHeld) this.#held.push(packet.slice());
   }
 
   /** Sends a frame over the paths that a datagram would take in doubt. */
@@ -289,15 +290,15 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
   }
 
   #open(now: number, keys: SessionKeys, bytes: Uint8Array, header: SealedHeader): Uint8Array | undefined {
-    const plain = keys.open(bytes, header);
-    if (!plain) return undefined;
+    const frame = keys.open(bytes, header);
+    if (!frame) return undefined;
     this.keys.used(now, keys);
     this.#forgetAtMs = now + forgetMs;
-    return plain;
+    return frame;
   }
 
   #sealed(now: number, frame: Frame): Uint8Array | undefined {
-    return this.keys.sealing(now)?.seal(encodeFrame(frame));
+    return this.keys.sealing(now)?.seal(encodeFrame(frame), this.#context.packets);
   }
 
   /** True when the application was idle before: then paths are probed again at once. */
@@ -317,12 +318,13 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
     out.emit({ type: "closed", session: this.id, reason, byPeer });
   }
 
-  #receiveFrame(now: number, frame: Frame, route: Route, path: Path | undefined, out: Out): void {
-    switch (frame.kind) {
-      case "data":
-        this.#atWork(now, out);
-        out.emit({ type: "data", session: this.id, data: frame.data, via: route.kind, early: false });
-        return;
+  #receiveData(now: number, data: Uint8Array, route: Route, out: Out): void {
+    this.#atWork(now, out);
+    out.emit({ type: "data", session: this.id, data, via: route.kind, early: false });
+  }
+
+  #receiveFrame(now: number, frame: Frame | undefined, route: Route, path: Path | undefined, out: Out): void {
+    switch (frame?.kind) {
       case "probe":
         this.sendFrameOn(now, route, { kind: "probe-reply", id: frame.id, seen: route.remote }, out);
         if (path && !path.proven && path.nextProbeAtMs === Infinity) path.tryAt(now);
@@ -346,8 +348,10 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
       case "resumed":
         this.#clientSide?.resumed(now, out);
         return;
+      case "data":
       case "nothing":
       case "resume":
+      case undefined:
     }
   }
 

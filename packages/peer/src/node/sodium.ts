@@ -73,12 +73,14 @@ function sodiumPrimitives(sodium: Sodium): PeerPrimitives {
 function opener(sodium: Sodium): PeerPrimitives["open"] {
   const nonce = new NoiseNonce();
   let scratch = new Uint8Array(2048);
+  let plain = scratch;
   return (key, counter, ad, sealed, out) => {
     const length = sealed.length - tagBytes;
     if (length < 0) return false;
     assert(key.length === keyBytes && out.length === length, "a key of 32 bytes, and room for the plaintext");
     if (length > scratch.length) scratch = new Uint8Array(length);
-    const plain = scratch.subarray(0, length);
+    // The one before was most likely as long, and a view costs as much as the copy of what is in it.
+    if (length !== plain.length) plain = scratch.subarray(0, length);
     try {
       sodium.crypto_aead_chacha20poly1305_ietf_decrypt(plain, null, sealed, ad, nonce.of(counter), key);
     } catch {
@@ -112,13 +114,13 @@ function pad(block: Uint8Array, key: Uint8Array, byte: number): void {
   for (let i = 0; i < key.length; i++) block[i] = (key[i] ?? 0) ^ byte;
 }
 
-/** 4 zero bytes, then the counter, little-endian; made anew in the same place each time. */
+/** 4 zero bytes, then the counter, little-endian; made anew in the same place each time. A view takes it modulo 2^32. */
 class NoiseNonce {
   readonly #bytes = new Uint8Array(12);
   readonly #view = new DataView(this.#bytes.buffer);
 
   of(counter: number): Uint8Array {
-    this.#view.setUint32(4, counter % 0x1_0000_0000, true);
+    this.#view.setUint32(4, counter, true);
     this.#view.setUint32(8, Math.floor(counter / 0x1_0000_0000), true);
     return this.#bytes;
   }

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { nodePrimitives } from "@fractal-punch/udp/primitives";
-import { readSealedHeader, sealedOverhead } from "@fractal-punch/wire";
+import { encodeFrame, readSealedHeader, sealedOverhead } from "@fractal-punch/wire";
 import fc from "fast-check";
-import { SessionKeys, sealedHeader } from "../../dist/core/session-keys.js";
+import { PacketArena } from "../../dist/core/packet-arena.js";
+import { dataIn, SessionKeys, sealedHeader } from "../../dist/core/session-keys.js";
 
 test("what one end seals the other opens, in both directions, under the index that the receiver gave out", () => {
   const [client, host] = pair();
@@ -11,18 +12,18 @@ test("what one end seals the other opens, in both directions, under the index th
     [client, host, 22],
     [host, client, 11],
   ] as const) {
-    const packet = sender.seal(frameOf("hello")).subarray(4);
+    const packet = sealed(sender, "hello");
     const header = readSealedHeader(packet);
     assert(header);
     assert.deepEqual(header, { index, counter: 0 });
-    assert.deepEqual(receiver.open(packet, header), frameOf("hello"));
-    assert.equal(sender.open(packet, header), undefined, "not under the keys of the other direction");
+    assert.equal(opened(sender, packet), undefined, "not under the keys of the other direction");
+    assert.deepEqual(opened(receiver, packet), frameOf("hello"));
   }
 });
 
 test("counters start at 0 and never repeat, so that no two packets are sealed with one nonce", () => {
   const [client] = pair();
-  const counters = Array.from({ length: 2000 }, () => readSealedHeader(client.seal(frameOf("x")).subarray(4))?.counter);
+  const counters = Array.from({ length: 2000 }, () => readSealedHeader(sealed(client, "x"))?.counter);
   assert.deepEqual(
     counters,
     Array.from({ length: 2000 }, (_, index) => index),
@@ -31,7 +32,7 @@ test("counters start at 0 and never repeat, so that no two packets are sealed wi
 
 test("a sealed packet has room for a channel's header before it, and is 32 bytes longer than its frame", () => {
   const [client] = pair();
-  const packet = client.seal(new Uint8Array(1196));
+  const packet = client.seal(new Uint8Array(1196), new PacketArena());
   assert.equal(packet.length, 4 + sealedOverhead + 1196);
   assert.deepEqual(packet.subarray(0, 4), new Uint8Array(4));
 });
@@ -40,7 +41,7 @@ test("packets open in any order within the window, each of them once", () => {
   fc.assert(
     fc.property(fc.shuffledSubarray(Array.from({ length: 60 }, (_, index) => index)), (order) => {
       const [client, host] = pair();
-      const packets = Array.from({ length: 60 }, (_, index) => client.seal(frameOf(String(index))).subarray(4));
+      const packets = Array.from({ length: 60 }, (_, index) => sealed(client, String(index)));
       for (const index of order) assert.deepEqual(opened(host, packets[index]), frameOf(String(index)));
       for (const index of order) assert.equal(opened(host, packets[index]), undefined, "a replay");
     }),
@@ -50,7 +51,7 @@ test("packets open in any order within the window, each of them once", () => {
 
 test("a packet altered in any bit is refused, and its forgery shuts out no true one", () => {
   const [client, host] = pair();
-  const packet = client.seal(frameOf("hello")).subarray(4);
+  const packet = sealed(client, "hello");
   for (let bit = 0; bit < 8 * packet.length; bit++) {
     assert.equal(opened(host, flipped(packet, bit)), undefined, `bit ${bit}`);
   }
@@ -59,7 +60,7 @@ test("a packet altered in any bit is refused, and its forgery shuts out no true 
 
 test("a forged packet with a high counter does not move the window", () => {
   const [client, host] = pair();
-  const first = client.seal(frameOf("first")).subarray(4);
+  const first = sealed(client, "first");
   const forged = first.slice();
   new DataView(forged.buffer).setBigUint64(8, 2n ** 50n);
   assert.equal(opened(host, forged), undefined);
@@ -68,7 +69,7 @@ test("a forged packet with a high counter does not move the window", () => {
 
 test("a packet that 8,192 newer ones have overtaken is refused", () => {
   const [client, host] = pair();
-  const packets = Array.from({ length: 8194 }, () => client.seal(frameOf("x")).subarray(4));
+  const packets = Array.from({ length: 8194 }, () => sealed(client, "x"));
   assert(opened(host, packets[8192]));
   assert(opened(host, packets[1]), "the oldest that the window holds");
   assert.equal(opened(host, packets[0]), undefined);
@@ -86,6 +87,23 @@ test("bytes of any length are refused without throwing", () => {
   assert.equal(sealedHeader(Uint8Array.of(...client1232(), 0)), undefined, "no datagram of ours is that long");
 });
 
+test("an arena takes packets of any length one after the other, and a datagram is sealed as a frame with it is", () => {
+  const [client, host] = pair();
+  const arena = new PacketArena();
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 1195, size: "max" }), (data) => {
+      const frame = encodeFrame({ kind: "data", data });
+      assert.deepEqual(opened(host, client.sealData(data, arena).slice(4)), frame);
+      const packet = client.seal(frame, arena).slice(4);
+      assert.equal(packet.length, frame.length + sealedOverhead);
+      const again = opened(host, packet);
+      assert(again);
+      assert.deepEqual(dataIn(again), data);
+    }),
+  );
+  assert.equal(dataIn(encodeFrame({ kind: "nothing" })), undefined);
+});
+
 test("keys seal for three minutes", () => {
   const [client] = pair(5000);
   assert.equal(client.canSeal(5000 + 179_999), true);
@@ -100,10 +118,15 @@ function pair(now = 0): [client: SessionKeys, host: SessionKeys] {
   ];
 }
 
+function sealed(keys: SessionKeys, text: string): Uint8Array {
+  return keys.seal(frameOf(text), new PacketArena()).slice(4);
+}
+
+/** A copy, since packets are opened in their place. */
 function opened(keys: SessionKeys, packet: Uint8Array | undefined): Uint8Array | undefined {
   assert(packet);
   const header = sealedHeader(packet);
-  return header && keys.open(packet, header);
+  return header && keys.open(packet.slice(), header);
 }
 
 function frameOf(text: string): Uint8Array {

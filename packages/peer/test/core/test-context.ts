@@ -1,26 +1,19 @@
 /** What the parts of a peer's core are given in tests: real cryptography, and randomness that is the same each time. */
 import assert from "node:assert/strict";
-import { type Address, addressFromText, Deadlines, type PeerPrimitives, type Random } from "@fractal-punch/machine";
+import { type Address, addressFromText, type PeerPrimitives, type Random } from "@fractal-punch/machine";
 import { loadPrimitives } from "@fractal-punch/peer/sodium";
-import { StunBuilder, unknownProfile } from "@fractal-punch/wire";
-import type { PeerContext } from "../../dist/core/context.js";
+import { unknownProfile } from "@fractal-punch/wire";
+import { newContext, type PeerContext } from "../../dist/core/context.js";
 import type { KeyPair } from "../../dist/core/noise.js";
 import { ServerLink } from "../../dist/core/server-link.js";
 import type { SessionOwner } from "../../dist/core/session.js";
-import { WallClock } from "../../dist/core/wall-clock.js";
 
 const loaded = await loadPrimitives();
 
 export const primitives: PeerPrimitives = loaded.primitives;
 
 export function testContext(seed = 1): PeerContext {
-  return {
-    primitives,
-    random: seededRandom(seed),
-    deadlines: new Deadlines(),
-    clock: new WallClock(),
-    builder: new StunBuilder(),
-  };
+  return newContext(primitives, seededRandom(seed));
 }
 
 /** A machine without sockets, for its sessions. */
