@@ -4,6 +4,7 @@
  * It has two hosts: the driver in `udp` (real sockets, real clock) and the world in `sim` (virtual ones).
  */
 import type { Address } from "./address.ts";
+import type { Forwarder } from "./forwarder.ts";
 
 /**
  * A socket as a machine knows it: a small number that the machine itself gives out with `openPort`.
@@ -123,6 +124,8 @@ export type DriverCommand =
   | { readonly type: "clock"; readonly epochMs: number };
 
 export interface Machine<Command, Event> {
+  /** Of a machine that relays. A driver may leave it aside: then all datagrams are the machine's. */
+  readonly forwarder?: Forwarder;
   /**
    * One datagram, or the next piece of a stream. `now` is monotonic, in ms. `bytes` are valid during the call only, in
    * which the machine may write to them: a peer opens packets in their place. Never throws, whatever they are.

@@ -33,9 +33,9 @@ export class DriverCounters implements Counters {
     this.#count(word);
   }
 
-  /** Counts an error of the system under its code. */
-  fail(error: NodeJS.ErrnoException): void {
-    this.#count(error.code ?? "unknown");
+  /** Counts an error of the system under its word for it. */
+  fail(code: string = "unknown"): void {
+    this.#count(code);
   }
 
   #count(word: string): void {

@@ -1,5 +1,14 @@
 import { createSocket, type Socket, type SocketOptions } from "node:dgram";
-import { type Address, assert, ipText, type PortId, type PortRequest, withPort } from "@fractal-punch/machine";
+import {
+  type Address,
+  assert,
+  ipText,
+  noInfo,
+  type PortId,
+  type PortRequest,
+  type SendOptions,
+  withPort,
+} from "@fractal-punch/machine";
 import type { IpTexts } from "./ip-texts.ts";
 import type { Port, PortContext } from "./port.ts";
 
@@ -25,7 +34,7 @@ class DatagramPort implements Port {
   readonly #socket: Socket;
   readonly #family: 4 | 6;
   readonly #context: PortContext;
-  readonly #sent: (error: Error | null) => void;
+  readonly #sent: (error: NodeJS.ErrnoException | null) => void;
   /** As of the last look; 0 stays true until the next send. */
   #queued = 0;
 
@@ -34,12 +43,13 @@ class DatagramPort implements Port {
     this.#family = family;
     this.#context = context;
     this.#sent = (error) => {
-      if (error !== null) context.counters.fail(error);
+      if (error !== null) context.counters.fail(error.code);
     };
   }
 
   /** As one datagram; one that finds the system's buffer full leaves later, with the usual TTL. */
-  send(to: Address, ttl: number | undefined, head: Uint8Array, rest?: Uint8Array): void {
+  send(to: Address, options: SendOptions | undefined, head: Uint8Array, rest?: Uint8Array): void {
+    const ttl = options?.ttl;
     const { counters, ipTexts } = this.#context;
     if (to.port === 0) return counters.drop("destination-port-0");
     if (to.family !== this.#family) return counters.drop("destination-other-family");
@@ -75,7 +85,7 @@ export function openDatagramPort(id: PortId, request: PortRequest, context: Port
   let failure: string | undefined;
   let bound = false;
   socket.on("error", (error: NodeJS.ErrnoException) => {
-    if (bound) counters.fail(error);
+    if (bound) counters.fail(error.code);
     else failure = error.code ?? "unknown";
   });
   socket.once("listening", () => {
@@ -86,7 +96,7 @@ export function openDatagramPort(id: PortId, request: PortRequest, context: Port
     if (from === undefined) return counters.drop("source-unusable");
     counters.received++;
     // Not the Buffer itself: machines copy with `slice`, which on a Buffer makes a view.
-    context.receive(id, from, new Uint8Array(message.buffer, message.byteOffset, message.length));
+    context.receive(id, from, new Uint8Array(message.buffer, message.byteOffset, message.length), noInfo);
   });
   // Exclusive: in a cluster's worker a shared socket would be asked for from the parent, which takes its time.
   const address = request.local === undefined ? {} : { address: ipText(request.local) };

@@ -1,5 +1,13 @@
 import { connect, type Socket } from "node:net";
-import { type Address, ipText, type PortId, type PortRequest, sameAddress } from "@fractal-punch/machine";
+import {
+  type Address,
+  ipText,
+  noInfo,
+  type PortId,
+  type PortRequest,
+  type SendOptions,
+  sameAddress,
+} from "@fractal-punch/machine";
 import type { Port, PortContext } from "./port.ts";
 import { Stream, type StreamListener } from "./stream.ts";
 import { isTrusted, startTls } from "./tls-client.ts";
@@ -34,8 +42,8 @@ export class DialledPort implements Port, StreamListener {
     });
   }
 
-  /** Streams know no TTL. */
-  send(to: Address, _ttl: number | undefined, head: Uint8Array, rest?: Uint8Array): void {
+  /** Streams know no options. */
+  send(to: Address, _options: SendOptions | undefined, head: Uint8Array, rest?: Uint8Array): void {
     const { counters } = this.#context;
     if (!this.#isOpen || !sameAddress(to, this.#remote)) counters.drop("stream-not-open");
     else if (this.#stream?.send(head, rest)) counters.sent++;
@@ -63,7 +71,7 @@ export class DialledPort implements Port, StreamListener {
 
   received(_stream: Stream, bytes: Uint8Array): void {
     this.#context.counters.received++;
-    this.#context.receive(this.#id, this.#remote, bytes);
+    this.#context.receive(this.#id, this.#remote, bytes, noInfo);
   }
 
   full(_stream: Stream, isFull: boolean): void {

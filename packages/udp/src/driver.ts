@@ -1,15 +1,17 @@
 import {
-  type Abilities,
   type Address,
   assert,
+  type DatagramInfo,
   type Machine,
-  noInfo,
   type Outbox,
   type PortId,
   type PortRequest,
   type SendOptions,
 } from "@fractal-punch/machine";
+import { openBatchPort } from "./batch/batch-port.ts";
+import { Forwarding } from "./batch/forwarding.ts";
 import { type Counters, DriverCounters } from "./counters.ts";
+import { chooseDatagramDriver, type DatagramDriver, type DriverKind } from "./datagram-driver.ts";
 import { openDatagramPort } from "./datagram-port.ts";
 import { DialledPort } from "./dialled-port.ts";
 import { IpTexts } from "./ip-texts.ts";
@@ -20,9 +22,6 @@ import { TlsAcceptor, type TlsIdentity } from "./tls-acceptor.ts";
 import { WakeTimer } from "./wake-timer.ts";
 import { WallClock } from "./wall-clock.ts";
 
-/** A TTL set around a send of node:dgram is the datagram's own, because `DatagramPort` sends within the call. */
-export const abilities: Abilities = { ttl: true, dontFragment: false, ecn: false, localAddress: false };
-
 /** How often the clocks are compared when nothing else happens: so soon after sleep a machine knows of it. */
 const clockCheckMs = 1_000;
 
@@ -31,6 +30,8 @@ export interface DriverOptions<Event> {
   readonly onEvent: (event: Event) => void;
   /** With it the machine may open ports of TLS that listen; without it they fail with EPROTONOSUPPORT. */
   readonly tls?: TlsIdentity;
+  /** How UDP is read and written; the best that works here when absent. */
+  readonly driver?: DriverKind;
 }
 
 /**
@@ -39,13 +40,12 @@ export interface DriverOptions<Event> {
  * broken invariant and passes through; the ports stay open until `close`.
  */
 export class Driver<Command, Event> {
-  static readonly abilities: Abilities = abilities;
-
   readonly #machine: Machine<Command, Event>;
   readonly #onEvent: (event: Event) => void;
   readonly #out: Outbox<Event>;
   readonly #counters = new DriverCounters();
   readonly #context: PortContext;
+  readonly #datagramDriver: DatagramDriver;
   readonly #ports = new Map<PortId, Port>();
   readonly #wallClock = new WallClock();
   readonly #wakeTimer = new WakeTimer(() => this.#wake());
@@ -58,16 +58,19 @@ export class Driver<Command, Event> {
   #datagram: Uint8Array | undefined;
   #closing: Promise<void> | undefined;
 
-  /** Throws what node:tls does when `options.tls` is no key with its certificate. */
+  /** Throws what node:tls does when `options.tls` is no key with its certificate, and DriverError. */
   constructor(machine: Machine<Command, Event>, options: DriverOptions<Event>) {
     this.#machine = machine;
     this.#onEvent = options.onEvent;
     this.#out = this.#outbox();
+    this.#datagramDriver = chooseDatagramDriver(options.driver);
+    const { forwarder } = machine;
     this.#context = {
       counters: this.#counters,
       ipTexts: new IpTexts(),
       tlsAcceptor: options.tls && new TlsAcceptor(options.tls, this.#counters),
-      receive: (port, from, bytes) => this.#receive(port, from, bytes),
+      forwarding: forwarder && this.#datagramDriver.io && new Forwarding(forwarder, this.#counters),
+      receive: (port, from, bytes, info) => this.#receive(port, from, bytes, info),
       tell: (news) => this.#tell(news),
     };
     this.#clockTimer = setInterval(() => this.#tick(), clockCheckMs).unref();
@@ -76,6 +79,11 @@ export class Driver<Command, Event> {
 
   get counters(): Counters {
     return this.#counters;
+  }
+
+  /** How UDP is read and written, and why so. */
+  get datagramDriver(): Pick<DatagramDriver, "kind" | "reason"> {
+    return this.#datagramDriver;
   }
 
   /** Gives the machine a command: at once, or after the call that it is in. Does nothing after `close`. */
@@ -103,12 +111,12 @@ export class Driver<Command, Event> {
     await Promise.all(ports.map((port) => port.close()));
   }
 
-  #receive(port: PortId, from: Address, bytes: Uint8Array): void {
+  #receive(port: PortId, from: Address, bytes: Uint8Array, info: DatagramInfo): void {
     this.#running = true;
     try {
       const now = this.#now();
       this.#datagram = bytes;
-      this.#machine.receive(now, port, from, bytes, noInfo, this.#out);
+      this.#machine.receive(now, port, from, bytes, info, this.#out);
       this.#datagram = undefined;
       this.#settle();
     } finally {
@@ -193,13 +201,31 @@ export class Driver<Command, Event> {
   #send(port: PortId, to: Address, options: SendOptions | undefined, head: Uint8Array, rest?: Uint8Array): void {
     const open = this.#ports.get(port);
     if (open === undefined) this.#counters.drop("port-not-open");
-    else open.send(to, options?.ttl, head, rest);
+    else open.send(to, options, head, rest);
   }
 
   #openPort(port: PortId, request: PortRequest): void {
     assert(!this.#ports.has(port), `port ${port} is open already`);
-    const opened = openPort(port, request, this.#context);
+    const opened = this.#openedPort(port, request);
     if (opened !== undefined) this.#ports.set(port, opened);
+  }
+
+  #openedPort(port: PortId, request: PortRequest): Port | undefined {
+    const { transport = "udp", remote } = request;
+    if (transport === "udp") return this.#openUdp(port, request);
+    if (remote !== undefined) return new DialledPort(port, request, remote, this.#context);
+    if (transport === "tcp" || this.#context.tlsAcceptor !== undefined)
+      return new StreamPort(port, request, this.#context);
+    this.#context.tell({ type: "port-failed", port, code: "EPROTONOSUPPORT" });
+    return undefined;
+  }
+
+  #openUdp(port: PortId, request: PortRequest): Port | undefined {
+    const { io } = this.#datagramDriver;
+    if (io === undefined) return openDatagramPort(port, request, this.#context);
+    const opened = openBatchPort(port, request, io, this.#context);
+    if (opened !== undefined) this.#context.forwarding?.ports.set(port, opened);
+    return opened;
   }
 
   #closePort(port: PortId): void {
@@ -207,15 +233,7 @@ export class Driver<Command, Event> {
     this.#portNews = this.#portNews.filter((news) => news.port !== port);
     const open = this.#ports.get(port);
     this.#ports.delete(port);
+    this.#context.forwarding?.ports.delete(port);
     void open?.close();
   }
-}
-
-function openPort(port: PortId, request: PortRequest, context: PortContext): Port | undefined {
-  const { transport = "udp", remote } = request;
-  if (transport === "udp") return openDatagramPort(port, request, context);
-  if (remote !== undefined) return new DialledPort(port, request, remote, context);
-  if (transport === "tcp" || context.tlsAcceptor !== undefined) return new StreamPort(port, request, context);
-  context.tell({ type: "port-failed", port, code: "EPROTONOSUPPORT" });
-  return undefined;
 }

@@ -4,8 +4,10 @@ import {
   type AddressKey,
   addressKey,
   ipText,
+  noInfo,
   type PortId,
   type PortRequest,
+  type SendOptions,
 } from "@fractal-punch/machine";
 import type { Port, PortContext } from "./port.ts";
 import { Stream, type StreamListener } from "./stream.ts";
@@ -38,7 +40,7 @@ export class StreamPort implements Port, StreamListener {
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
     this.#server.once("listening", () => this.#opened());
     this.#server.on("error", (error: NodeJS.ErrnoException) => {
-      if (this.#server.listening) context.counters.fail(error);
+      if (this.#server.listening) context.counters.fail(error.code);
       else this.#failed(error.code ?? "unknown");
     });
     const host = request.local === undefined ? wildcards[request.family] : ipText(request.local);
@@ -46,8 +48,8 @@ export class StreamPort implements Port, StreamListener {
     this.#server.listen({ host, port: request.port, ipv6Only: request.family === 6, exclusive: true });
   }
 
-  /** Streams know no TTL. */
-  send(to: Address, _ttl: number | undefined, head: Uint8Array, rest?: Uint8Array): void {
+  /** Streams know no options. */
+  send(to: Address, _options: SendOptions | undefined, head: Uint8Array, rest?: Uint8Array): void {
     const { counters } = this.#context;
     const stream = this.#streams.get(addressKey(to));
     if (stream === undefined) counters.drop("stream-not-open");
@@ -81,7 +83,7 @@ export class StreamPort implements Port, StreamListener {
 
   received(stream: Stream, bytes: Uint8Array): void {
     this.#context.counters.received++;
-    this.#context.receive(this.#id, stream.from, bytes);
+    this.#context.receive(this.#id, stream.from, bytes, noInfo);
   }
 
   full(stream: Stream, isFull: boolean): void {

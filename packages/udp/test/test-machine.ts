@@ -9,7 +9,7 @@ import {
   type Outbox,
   type PortId,
 } from "@fractal-punch/machine";
-import { Driver, type TlsIdentity } from "@fractal-punch/udp";
+import { Driver, type DriverOptions, type TlsIdentity } from "@fractal-punch/udp";
 import { makeCertificate } from "./test-certificates.ts";
 
 export const loopback4: Address = address("127.0.0.1:0");
@@ -106,13 +106,18 @@ export interface Started {
   open(port: PortId, local: Address): Promise<Address>;
 }
 
-/** With a certificate of its own, or with none. */
-export function start(handlers: TestHandlers, tls: TlsIdentity | null = identity): Started {
+/** With a certificate of its own, or with none; with the best driver for UDP unless one is wanted. */
+export function start(
+  handlers: TestHandlers,
+  tls: TlsIdentity | null = identity,
+  wanted: Pick<DriverOptions<TestEvent>, "driver"> = {},
+): Started {
   const machine = new TestMachine(handlers);
   const events: TestEvent[] = [];
   let heard = (): void => {};
   const driver = new Driver<Act, TestEvent>(machine, {
     ...(tls && { tls }),
+    ...wanted,
     onEvent: (event) => {
       events.push(event);
       heard();

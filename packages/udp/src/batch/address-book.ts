@@ -1,0 +1,36 @@
+import { type Address, addressFromWords } from "@fractal-punch/machine";
+
+/** A power of two. */
+const places = 8_192;
+
+/**
+ * Addresses as machines want them, from address words, without a new object for each datagram. Each address has one place,
+ * which the next one of that place takes over, so that a flood of senders costs no more than making their addresses.
+ */
+export class AddressBook {
+  readonly #addresses: (Address | undefined)[] = Array<Address | undefined>(places).fill(undefined);
+  readonly #words = new Uint32Array(5 * places);
+
+  address(words: Uint32Array): Address {
+    const place = placeOf(words);
+    const at = 5 * place;
+    const known = this.#addresses[place];
+    if (known !== undefined && this.#isAt(at, words)) return known;
+    const address = addressFromWords(words, 0);
+    this.#addresses[place] = address;
+    for (let i = 0; i < 5; i++) this.#words[at + i] = words[i] ?? 0;
+    return address;
+  }
+
+  #isAt(at: number, words: Uint32Array): boolean {
+    for (let i = 0; i < 5; i++) if (this.#words[at + i] !== words[i]) return false;
+    return true;
+  }
+}
+
+/** Whoever brings others to one place makes them cost what they cost without the book. */
+function placeOf(words: Uint32Array): number {
+  let hash = 0;
+  for (let i = 0; i < 5; i++) hash = Math.imul(hash ^ (words[i] ?? 0), 0x9e37_79b1);
+  return ((hash ^ (hash >>> 15)) >>> 0) & (places - 1);
+}

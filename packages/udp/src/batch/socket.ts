@@ -1,0 +1,73 @@
+import { type Address, addressFromWords, type PortRequest, withPort, writeAddressWords } from "@fractal-punch/machine";
+import { nameBytes, nameLength, readName, writeName } from "./socket-names.ts";
+import { level, option } from "./socket-options.ts";
+import { errorName, type SystemCalls } from "./system-calls.ts";
+
+const inet = { 4: 2, 6: 10 } as const;
+const datagramNonBlockingCloseOnExec = 2 | 0o4000 | 0o2000000;
+
+/** Holds a burst of 800 datagrams of 1,200 bytes; systems cut it down to what they allow. */
+const bufferBytes = 1_048_576;
+
+export interface BoundSocket {
+  readonly fd: number;
+  readonly local: Address;
+  /** Whether the kernel takes several datagrams as one. */
+  readonly segments: boolean;
+}
+
+/** A socket of UDP, bound as requested; or the system's word for why there is none. */
+export function bindSocket(calls: SystemCalls, request: PortRequest): BoundSocket | string {
+  const fd = calls.socket(inet[request.family], datagramNonBlockingCloseOnExec, 0);
+  if (fd < 0) return errorName(calls.error());
+  const failure = bind(calls, fd, request);
+  if (failure !== undefined) {
+    calls.close(fd);
+    return failure;
+  }
+  return { fd, local: localOf(calls, fd, request), segments: setOptions(calls, fd, request) };
+}
+
+function bind(calls: SystemCalls, fd: number, request: PortRequest): string | undefined {
+  if (request.family === 6 && !set(calls, fd, level.ip6, option.ip6Only, 1)) return errorName(calls.error());
+  const words = new Uint32Array(5);
+  if (request.local !== undefined) writeAddressWords(words, 0, request.local);
+  words[0] = request.family * 65_536 + request.port;
+  const name = new Uint32Array(8);
+  writeName(name, 0, words, 0);
+  const bound = calls.bind(fd, new Uint8Array(name.buffer), nameLength(words, 0));
+  return bound < 0 ? errorName(calls.error()) : undefined;
+}
+
+function localOf(calls: SystemCalls, fd: number, request: PortRequest): Address {
+  const name = new Uint32Array(8);
+  const length = new Uint32Array([nameBytes]);
+  const words = new Uint32Array(5);
+  calls.getsockname(fd, new Uint8Array(name.buffer), new Uint8Array(length.buffer));
+  readName(name, 0, words, 0);
+  const bound = addressFromWords(words, 0);
+  return request.local === undefined ? bound : withPort(request.local, bound.port);
+}
+
+/** What the kernel does not have is done without: smaller buffers, no ECN, datagrams one by one. */
+function setOptions(calls: SystemCalls, fd: number, request: PortRequest): boolean {
+  if (request.lean !== true) {
+    set(calls, fd, level.socket, option.receiveBuffer, bufferBytes);
+    set(calls, fd, level.socket, option.sendBuffer, bufferBytes);
+  }
+  if (request.family === 4) {
+    set(calls, fd, level.ip, option.ipReceiveTos, 1);
+    // Where it is bound to all of them, answers have to leave from the address that was asked.
+    if (request.local === undefined) set(calls, fd, level.ip, option.ipPacketInfo, 1);
+  } else {
+    set(calls, fd, level.ip6, option.ip6ReceiveTrafficClass, 1);
+    if (request.local === undefined) set(calls, fd, level.ip6, option.ip6ReceivePacketInfo, 1);
+  }
+  set(calls, fd, level.udp, option.udpGro, 1);
+  return set(calls, fd, level.udp, option.udpSegment, 0);
+}
+
+function set(calls: SystemCalls, fd: number, ofLevel: number, name: number, value: number): boolean {
+  const bytes = new Uint8Array(new Int32Array([value]).buffer);
+  return calls.setsockopt(fd, ofLevel, name, bytes, bytes.length) === 0;
+}

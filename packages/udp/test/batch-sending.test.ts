@@ -1,0 +1,130 @@
+/** What becomes of datagrams that the system does not take: the system's answers are planted, the rest is real. */
+import assert from "node:assert/strict";
+import { constants } from "node:os";
+import { test } from "node:test";
+import { addressFromText, writeAddressWords } from "@fractal-punch/machine";
+import {
+  Arena,
+  loadSystemCalls,
+  SendBatch,
+  type Sender,
+  type SystemCalls,
+  sendBatchBytes,
+} from "@fractal-punch/udp/batch";
+import { withoutBatch } from "./batch-support.ts";
+
+type Answer = number | keyof typeof constants.errno;
+
+interface Planted {
+  readonly batch: SendBatch;
+  readonly sender: Sender & { segments: boolean };
+  /** How many messages each call offered. */
+  readonly offered: number[];
+  /** What was sent one by one, waits, or failed, in order. */
+  readonly told: string[];
+  put(first: number, length: number): void;
+}
+
+const manner = { ecn: 0, ttl: 0, local: new Uint32Array(5) };
+
+/** `answers` to sendmmsg, one after the other; after them it takes everything. */
+function plant(answers: Answer[], alone: Answer[] = []): Planted {
+  const real = loadSystemCalls();
+  assert.ok(typeof real !== "string");
+  let error = 0;
+  const offered: number[] = [];
+  const told: string[] = [];
+  const answer = (planted: Answer | undefined, all: number): number => {
+    if (typeof planted !== "string") return planted ?? all;
+    error = constants.errno[planted];
+    return -1;
+  };
+  const calls: SystemCalls = {
+    ...real,
+    sendmmsg: (_fd, _messages, count) => {
+      offered.push(count);
+      return answer(answers.shift(), count);
+    },
+    sendto: (_fd, bytes) => {
+      told.push(`alone ${bytes.length}`);
+      return answer(alone.shift(), bytes.length);
+    },
+    error: () => error,
+  };
+  const batch = new SendBatch(calls, new Arena(calls, sendBatchBytes));
+  const sender = {
+    fd: 7,
+    segments: true,
+    wait: (bytes: Uint8Array) => void told.push(`wait ${bytes[0]} ${bytes.length}`),
+    failed: (code: string, datagrams: number) => void told.push(`failed ${code} ${datagrams}`),
+  };
+  const to = new Uint32Array(5);
+  const address = addressFromText("127.0.0.1:9");
+  assert.ok(address !== undefined);
+  writeAddressWords(to, 0, address);
+  const put = (first: number, length: number): void =>
+    batch.copy(sender, to, 0, manner, Uint8Array.of(first), new Uint8Array(length - 1));
+  return { batch, sender, offered, told, put };
+}
+
+test("what one call leaves over goes into the next", { skip: withoutBatch }, () => {
+  const { batch, offered, told, put } = plant([2, "EINTR", 1]);
+  for (let i = 1; i <= 4; i++) put(i, 100 * i);
+  batch.flush();
+  assert.deepEqual(offered, [4, 2, 2, 1]);
+  assert.deepEqual(told, []);
+});
+
+test("what the system has no room for waits, datagram by datagram and in order", { skip: withoutBatch }, () => {
+  const { batch, told, put } = plant([1, "EAGAIN"]);
+  put(1, 50);
+  for (let i = 2; i <= 4; i++) put(i, 60);
+  put(5, 20);
+  batch.flush();
+  assert.deepEqual(told, ["wait 2 60", "wait 3 60", "wait 4 60", "wait 5 20"]);
+});
+
+test("a message that is refused for one reason costs only its own datagrams", { skip: withoutBatch }, () => {
+  const { batch, sender, offered, told, put } = plant(["EPERM"]);
+  put(1, 10);
+  put(2, 20);
+  batch.flush();
+  assert.deepEqual(offered, [2, 1]);
+  assert.deepEqual(told, ["failed EPERM 1"]);
+  assert.equal(sender.segments, true);
+});
+
+test("a device that takes no segments gets them one by one, then and from then on", { skip: withoutBatch }, () => {
+  const { batch, sender, offered, told, put } = plant(["EIO"]);
+  for (let i = 0; i < 3; i++) put(i, 300);
+  batch.flush();
+  assert.deepEqual(told, ["alone 300", "alone 300", "alone 300"]);
+  assert.equal(sender.segments, false);
+  for (let i = 0; i < 3; i++) put(i, 300);
+  batch.flush();
+  assert.deepEqual(offered, [1, 3]);
+});
+
+test("segments too large for a path are tried one by one, and each that fails is counted", {
+  skip: withoutBatch,
+}, () => {
+  const { batch, sender, told, put } = plant(["EMSGSIZE"], ["EMSGSIZE", "EAGAIN"]);
+  for (let i = 1; i <= 3; i++) put(i, 1_400);
+  batch.flush();
+  const expected = ["alone 1400", "failed EMSGSIZE 1", "alone 1400", "wait 2 1400", "alone 1400"];
+  assert.deepEqual(told, expected);
+  assert.equal(sender.segments, true, "another path may take them");
+});
+
+test("more than it holds leaves in between, and nothing is lost", { skip: withoutBatch }, () => {
+  const { batch, offered, told, put } = plant([]);
+  // Of falling size, so that no two go together.
+  for (let i = 0; i < 1_000; i++) put(i, 2_000 - i + (i % 2) * 3);
+  put(0, 65_507);
+  put(0, 65_508);
+  batch.flush();
+  assert.ok(offered.length > 4);
+  const messages = offered.reduce((sum, count) => sum + count, 0);
+  assert.ok(messages > 400 && messages <= 1_001);
+  assert.deepEqual(told, ["failed EMSGSIZE 1"]);
+});
