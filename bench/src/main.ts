@@ -8,6 +8,7 @@ import { loadPrimitives } from "@fractal-punch/peer/sodium";
 import { classicFigures } from "./classic-figures.ts";
 import { costFigures } from "./cost-figures.ts";
 import { type Figure, judge, tableText } from "./figures.ts";
+import { machineFigures } from "./machine-figures.ts";
 import { memoryOf } from "./process-usage.ts";
 import { startServer } from "./served.ts";
 import { serverFigures } from "./server-figures.ts";
@@ -28,6 +29,7 @@ try {
     ...(await turnFigures(folder)),
     ...(await costFigures()),
     ...(await simFigures()),
+    ...(await machineFigures()),
   ];
   console.log(tableText(figures));
   if (values.json !== undefined) await writeFile(values.json, jsonText(figures));

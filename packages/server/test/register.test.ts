@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Recorder } from "@fractal-punch/machine";
 import { defaultLimits } from "@fractal-punch/server/core";
 import { nodePrimitives } from "@fractal-punch/udp/primitives";
 import {
@@ -53,6 +54,25 @@ test("refreshes keep a registration, and without them it ends after registration
     ["lapsed"],
   );
   assert.equal(errorTo(host.refresh(), host.address), ErrorCode.unauthenticated);
+});
+
+test("hosts that lapse at the same moment do so in turns, which datagrams come between", () => {
+  const server = new TestServer();
+  const hosts = Array.from({ length: 1_500 }, (_, index) => {
+    const host = new TestHost(server, at(`198.51.${index % 100}.7:${5000 + index}`), hostTicket(`desk-${index % 3}`));
+    host.registered(host.register());
+    return host;
+  });
+  const [first] = hosts;
+  assert(first);
+  server.now += defaultLimits.registrationLifeMs;
+  server.server.wake(server.now, new Recorder());
+  const left = server.server.sizes.registrations;
+  assert(left > 0 && left < hosts.length && server.server.nextWake() <= server.now);
+  assert.equal(errorTo(first.refresh(), first.address), ErrorCode.unauthenticated);
+  server.pass(0);
+  assert.equal(server.server.sizes.registrations, 0);
+  assert.equal(server.takeEvents("registration-ended").length, left);
 });
 
 test("a host that leaves is not found any more, and says so only once", () => {

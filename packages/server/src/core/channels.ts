@@ -17,7 +17,7 @@ import type { ServerEvent } from "./events.ts";
 import type { Limits } from "./limits.ts";
 import type { Drop } from "./outcome.ts";
 import type { Quotas } from "./quotas.ts";
-import type { Registration } from "./registrations.ts";
+import type { Registration } from "./registration.ts";
 import type { ClientTicket } from "./tickets.ts";
 import type { Timed } from "./timed.ts";
 import type { Tuple, Tuples } from "./tuples.ts";

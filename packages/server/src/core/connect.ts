@@ -1,11 +1,18 @@
 /** Connect (docs/protocol.md section 5): introduces a client and a host to each other, and binds their channels. */
 import { addressKey } from "@fractal-punch/machine";
-import { type Approach, decodeConnect, ErrorCode, encodeConnected, encodeIntroduction } from "@fractal-punch/wire";
+import {
+  type Approach,
+  asciiBytes,
+  decodeConnect,
+  ErrorCode,
+  encodeConnected,
+  encodeIntroduction,
+} from "@fractal-punch/wire";
 import { Pair } from "./channels.ts";
 import type { Introduction, IntroductionLeg } from "./introductions.ts";
 import { type Outcome, refused } from "./outcome.ts";
 import { answer, type Question } from "./question.ts";
-import type { Registration } from "./registrations.ts";
+import type { Registration } from "./registration.ts";
 import type { ServerState } from "./state.ts";
 import type { ClientTicket } from "./tickets.ts";
 import { isTurnClient } from "./turn/turn-state.ts";
@@ -57,8 +64,8 @@ export function handleConnect(state: ServerState, question: Question): Outcome {
 
 /** The host's registration, if it is one that the ticket is for. */
 function liveRegistration(state: ServerState, ticket: ClientTicket): Registration | undefined {
-  const registration = state.registrations.find(ticket.host);
-  if (registration === undefined || registration.liveLegs.length === 0) return undefined;
+  const registration = state.registrations.find(asciiBytes(ticket.host));
+  if (registration?.isLive !== true) return undefined;
   const minter = ticket.minter?.username;
   return minter === undefined || minter === registration.ticket.username ? registration : undefined;
 }
@@ -77,9 +84,11 @@ function bind(state: ServerState, question: Question, approved: Approved): Pair 
   if (hostLeg === undefined) return ErrorCode.hostNotRegistered;
   if (isNew && !takeIntroduction(state, now, ticket)) return ErrorCode.limitReached;
   const tuple = state.tuples.open(port, from, options);
-  const pair = state.channels.bind(now, tuple, hostLeg.tuple, registration, ticket);
+  const hostTuple = state.registrations.openTuple(registration, hostLeg);
+  const pair = state.channels.bind(now, tuple, hostTuple, registration, ticket);
   if (pair === undefined) {
     state.tuples.release(tuple);
+    state.tuples.release(hostTuple);
     return ErrorCode.limitReached;
   }
   const introduction = approved.introduction ?? state.introductions.add(now, ticket.username, message.transactionId);

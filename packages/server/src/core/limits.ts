@@ -111,7 +111,7 @@ export interface Limits {
 }
 
 export const defaultLimits: Limits = {
-  registrations: 100_000,
+  registrations: 1_048_576,
   idsPerTicket: 1_000,
   replacedInstances: 8,
   introductions: 65_536,
@@ -119,7 +119,7 @@ export const defaultLimits: Limits = {
   channelsPerTuple: 4_096,
   tickets: 65_536,
   revocations: 100_000,
-  accounts: 100_000,
+  accounts: 1_048_576,
   buckets: 65_536,
   classicEntries: 131_072,
   classicEntriesPerAddress: 16,

@@ -3,7 +3,6 @@ import { hkdfSha256, type Outbox, randomBytes } from "@fractal-punch/machine";
 import {
   Attribute,
   asciiBytes,
-  asciiText,
   decodeRegistration,
   ErrorCode,
   encodeRegistered,
@@ -16,9 +15,10 @@ import {
   xorAddress,
 } from "@fractal-punch/wire";
 import type { RegistrationEnd, ServerEvent } from "./events.ts";
+import type { Leg } from "./legs.ts";
 import { type Outcome, refused } from "./outcome.ts";
 import { answer, type Question, reasonOf } from "./question.ts";
-import { type Leg, Registration } from "./registrations.ts";
+import { Registration } from "./registration.ts";
 import type { ServerState } from "./state.ts";
 import type { HostTicket } from "./tickets.ts";
 import type { Tuple } from "./tuples.ts";
@@ -37,16 +37,13 @@ export function handleRegister(state: ServerState, question: Question): Outcome 
 
 function refresh(state: ServerState, question: Question, hostKey: Uint8Array): Outcome {
   const { message, from } = question;
-  const registration = state.registrations.find(asciiText(hostKey));
-  const leg = registration?.leg(from.family);
-  if (registration === undefined || leg === undefined || !leg.live || leg.tuple !== question.tuple) {
-    return refused(ErrorCode.unauthenticated);
-  }
+  const registration = state.registrations.find(hostKey);
+  if (registration?.isAt(question.port, from) !== true) return refused(ErrorCode.unauthenticated);
   if (!integrityMatches(state.primitives, registration.key, message)) return refused(ErrorCode.unauthenticated);
   const request = decodeRegistration(message);
   if (request === undefined) return "malformed";
   return isLeaving(message)
-    ? leave(state, question, registration, leg, request)
+    ? leave(state, question, registration, request)
     : renew(state, question, registration, request);
 }
 
@@ -55,11 +52,12 @@ function leave(
   state: ServerState,
   question: Question,
   registration: Registration,
-  leg: Leg,
   request: RegistrationRequest,
 ): Outcome {
-  if (request.sequence <= leg.sequence) return "replay";
-  leg.sequence = request.sequence;
+  const { legs } = state.registrations;
+  const leg = registration.leg(question.from.family);
+  if (request.sequence <= legs.sequence(leg)) return "replay";
+  legs.setSequence(leg, request.sequence);
   const answered = answer(question, registeredBytes(state, question, registration, 0));
   lapse(state, question.now, registration, [leg], "left", question.out);
   return answered;
@@ -83,8 +81,8 @@ function prove(state: ServerState, question: Question, hostKey: Uint8Array): Out
   }
   const request = decodeRegistration(message);
   if (request === undefined) return refused(ErrorCode.badRequest, key);
-  const known = state.registrations.find(asciiText(hostKey));
-  if (known?.instance === asciiText(request.instance) && isReplay(known, question, request)) return "replay";
+  const known = state.registrations.find(hostKey);
+  if (known?.isOf(request.instance) === true && isReplay(state, known, question, request)) return "replay";
   const registration = registrationFor(state, question, ticket, request, dh);
   if (!(registration instanceof Registration)) return refused(registration, key);
   return renew(state, question, registration, request);
@@ -99,29 +97,26 @@ function registrationFor(
   dh: Uint8Array,
 ): Registration | ErrorCode {
   const { registrations, quotas, limits, primitives } = state;
-  const host = asciiText(request.hostKey);
-  const instance = asciiText(request.instance);
+  const { hostKey: host, instance } = request;
   const older = registrations.find(host);
-  if (older?.replaced.includes(instance)) return ErrorCode.replaced;
+  if (older?.hasReplaced(instance) === true) return ErrorCode.replaced;
   const counted = older?.ticket.username === ticket.username;
   if (!counted && registrations.idsUnder(ticket.username) >= limits.idsPerTicket) {
     return ErrorCode.limitReached;
   }
   if (older === undefined && registrations.isFull) return ErrorCode.serverFull;
-  if (older?.instance === instance && counted) return older;
+  if (older?.isOf(instance) === true && counted) return older;
   const account = quotas.open(ticket.name, ticket.expiresAtMs);
   if (account === "full") return ErrorCode.serverFull;
-  if (older?.instance === instance) {
+  if (older?.isOf(instance) === true) {
     if (older.account !== undefined) quotas.close(older.account);
     registrations.changeTicket(older, ticket, account);
     return older;
   }
   const replaced = registrations.replacedBy(older);
   if (older !== undefined) endRegistration(state, older, "replaced", question.out);
-  const key = asciiText(hkdfSha256(primitives, dh, request.instance, registrationInfo));
-  const registration = new Registration({ host, instance, key, replaced, ticket, account }, state.deadlines);
-  registrations.add(registration);
-  return registration;
+  const key = hkdfSha256(primitives, dh, instance, registrationInfo);
+  return registrations.add({ host, instance, key, replaced, ticket, account });
 }
 
 /** Takes the sequence number, and answers; to a repeat, whose answer was lost, it answers only. */
@@ -132,14 +127,14 @@ function renew(
   request: RegistrationRequest,
 ): Outcome {
   const { now, from, port } = question;
-  if (isReplay(registration, question, request)) return "replay";
-  const leg = registration.leg(from.family);
-  if (leg?.sequence !== request.sequence) {
-    const tuple = state.tuples.open(port, from, question.options);
-    const isNews = leg?.tuple !== tuple || !leg.live;
-    state.registrations.place(registration, tuple, request.sequence, now + state.limits.registrationLifeMs);
+  const { registrations } = state;
+  if (isReplay(state, registration, question, request)) return "replay";
+  const isNews = !registration.isAt(port, from);
+  if (isNews || registrations.legs.sequence(registration.leg(from.family)) !== request.sequence) {
+    registrations.place(registration, question, request.sequence, now + state.limits.registrationLifeMs);
     state.streams.trust(now, port, from);
-    state.deadlines.set(registration.deadline, dueAt(state, registration));
+    watchTicket(state, now, registration);
+    registrations.settle(registration);
     if (isNews) announce(state, question, registration);
   }
   return answer(question, registeredBytes(state, question, registration, state.limits.registrationLifeMs / 1000));
@@ -164,10 +159,16 @@ function tlsEntrance({ ports: { tlsPort: port }, tlsKeyHash: keyHash }: ServerSt
 }
 
 /** Whether the sequence number has not grown, other than in a repeat from the registered address. */
-function isReplay(registration: Registration, question: Question, { sequence }: RegistrationRequest): boolean {
-  const leg = registration.leg(question.from.family);
-  if (leg === undefined || sequence > leg.sequence) return false;
-  return sequence < leg.sequence || !leg.live || leg.tuple !== question.tuple;
+function isReplay(
+  state: ServerState,
+  registration: Registration,
+  { from, port }: Question,
+  { sequence }: RegistrationRequest,
+): boolean {
+  const { legs } = state.registrations;
+  const leg = registration.leg(from.family);
+  if (legs.state(leg) === "absent" || sequence > legs.sequence(leg)) return false;
+  return sequence < legs.sequence(leg) || !registration.isAt(port, from);
 }
 
 function announce(state: ServerState, question: Question, registration: Registration): void {
@@ -195,16 +196,30 @@ export function endRegistration(
 ): void {
   const code = endCodes[cause];
   const signature = { macs: state.primitives, key: registration.key };
-  for (const { tuple } of registration.liveLegs) {
+  for (const leg of registration.liveLegs) {
     const transactionId = randomBytes(state.random, 12);
+    const { port, address, options } = registration.reach(leg);
     const bytes = encodeRegistrationEnd(state.builder, transactionId, code, reasonOf(code), signature);
-    out.send(tuple.port, tuple.address, bytes, tuple.options);
+    out.send(port, address, bytes, options);
   }
   emitEnd(registration, cause, out);
   forget(state, registration);
 }
 
-/** Lapses what was not refreshed. A registration that has lapsed is kept as long as it has channels. */
+/** So many legs lapse in one call at most: when a million are due at once, datagrams have their turns in between. */
+const lapsesAtOnce = 1_000;
+
+/** Lapses what was not refreshed. */
+export function wakeRegistrations(state: ServerState, now: number, out: Outbox<ServerEvent>): void {
+  const { registrations } = state;
+  for (let turns = lapsesAtOnce; turns > 0; turns--) {
+    const leg = registrations.legs.due(now);
+    if (leg === undefined) return;
+    wakeRegistration(state, now, registrations.ofLeg(leg), out);
+  }
+}
+
+/** Its own time has come, or one of its legs'. A registration that has lapsed is kept as long as it has channels. */
 export function wakeRegistration(
   state: ServerState,
   now: number,
@@ -212,7 +227,8 @@ export function wakeRegistration(
   out: Outbox<ServerEvent>,
 ): void {
   if (state.tickets.hasExpired(now, registration.ticket)) return endRegistration(state, registration, "expired", out);
-  const lapsing = registration.liveLegs.filter((leg) => leg.endsAt <= now);
+  const { legs } = state.registrations;
+  const lapsing = registration.liveLegs.filter((leg) => legs.endsAt(leg) <= now);
   lapse(state, now, registration, lapsing, "lapsed", out);
 }
 
@@ -222,10 +238,8 @@ export function wakeRegistration(
  */
 export function hostStreamEnded(state: ServerState, now: number, tuple: Tuple, out: Outbox<ServerEvent>): void {
   for (const registration of tuple.hosts ?? []) {
-    const lapsing = registration.liveLegs.filter((leg) => leg.tuple === tuple);
-    lapse(state, now, registration, lapsing, "lapsed", out);
-    const left = registration.legFor(tuple.address.family);
-    if (left !== undefined) state.channels.move(registration, tuple, left.tuple);
+    lapse(state, now, registration, [registration.leg(tuple.address.family)], "lapsed", out);
+    state.registrations.moveChannels(registration, tuple);
   }
 }
 
@@ -237,26 +251,28 @@ function lapse(
   cause: "lapsed" | "left",
   out: Outbox<ServerEvent>,
 ): void {
+  const { registrations, limits } = state;
   const isOver = lapsing.length === registration.liveLegs.length;
   if (isOver) emitEnd(registration, cause, out);
-  for (const leg of lapsing) state.registrations.lapse(registration, leg);
-  if (!isOver) state.deadlines.set(registration.deadline, dueAt(state, registration));
-  else if (!state.registrations.hasChannels(registration)) forget(state, registration);
-  else state.deadlines.set(registration.deadline, now + state.limits.channelLifeMs);
+  for (const leg of lapsing) registrations.lapse(registration, leg);
+  if (!isOver) watchTicket(state, now, registration);
+  else if (!registrations.hasChannels(registration)) forget(state, registration);
+  else registrations.arm(registration, now + limits.channelLifeMs);
+}
+
+/** A ticket that ends before the host's next refresh is due ends the registration in time. */
+function watchTicket({ clock, limits, registrations }: ServerState, now: number, registration: Registration): void {
+  const expiresAt = clock.at(registration.ticket.expiresAtMs);
+  registrations.arm(registration, expiresAt < now + limits.registrationLifeMs ? expiresAt : undefined);
 }
 
 function emitEnd(registration: Registration, cause: RegistrationEnd, out: Outbox<ServerEvent>): void {
-  const { hostId, ticket, liveLegs } = registration;
-  if (liveLegs.length > 0) out.emit({ type: "registration-ended", hostId, name: ticket.name, cause });
+  const { hostId, ticket, isLive } = registration;
+  if (isLive) out.emit({ type: "registration-ended", hostId, name: ticket.name, cause });
 }
 
 function forget(state: ServerState, registration: Registration): void {
+  const { account } = registration;
   state.registrations.remove(registration);
-  state.deadlines.clear(registration.deadline);
-  if (registration.account !== undefined) state.quotas.close(registration.account);
-}
-
-function dueAt(state: ServerState, registration: Registration): number {
-  const lapsesAt = Math.min(...registration.liveLegs.map((leg) => leg.endsAt));
-  return Math.min(lapsesAt, state.clock.at(registration.ticket.expiresAtMs));
+  if (account !== undefined) state.quotas.close(account);
 }

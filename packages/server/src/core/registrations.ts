@@ -1,203 +1,209 @@
 /** The table of hosts: who is reachable where, under which ticket and key. */
-import type { Address, Deadline, Deadlines } from "@fractal-punch/machine";
-import { asciiBytes, hostIdText } from "@fractal-punch/wire";
+import type { Address, Deadlines, PortId, SendOptions } from "@fractal-punch/machine";
 import type { Channels } from "./channels.ts";
+import type { HalfSipHash } from "./half-sip-hash.ts";
+import { Holders } from "./holders.ts";
+import { HostRows } from "./host-rows.ts";
+import { familyOf, type Leg, type Legs, rowOf } from "./legs.ts";
 import type { Limits } from "./limits.ts";
 import type { Account } from "./quotas.ts";
+import { Registration, type RegistrationTables } from "./registration.ts";
 import type { HostTicket } from "./tickets.ts";
 import type { Timed } from "./timed.ts";
 import type { Tuple, Tuples } from "./tuples.ts";
 
-/** One address family of a registration. A leg that has lapsed still says where its channels are. */
-export interface Leg {
-  tuple: Tuple;
-  /** The highest SEQUENCE taken. */
-  sequence: number;
-  endsAt: number;
-  live: boolean;
-}
-
-/** What a host proved when it registered. Bytes are kept as text, which takes a fifth of the memory. */
+/** What a host proved when it registered. */
 export interface Proven {
-  /** The host's public key, one character a byte. */
-  readonly host: string;
-  /** One character a byte, as all of `replaced`. */
-  readonly instance: string;
-  /** The registration key, one character a byte. */
-  readonly key: string;
+  readonly host: Uint8Array;
+  readonly instance: Uint8Array;
+  /** The registration key. */
+  readonly key: Uint8Array;
   /** Instances that came before, the latest first. */
-  readonly replaced: readonly string[];
+  readonly replaced: readonly Uint8Array[];
   readonly ticket: HostTicket;
   /** Absent when relaying is not limited. */
   readonly account: Account | undefined;
 }
 
-export class Registration {
-  readonly kind = "registration";
-  readonly host: string;
-  readonly instance: string;
-  readonly #key: string;
-  readonly replaced: readonly string[];
-  ticket: HostTicket;
-  account: Account | undefined;
-  leg4: Leg | undefined;
-  leg6: Leg | undefined;
-  readonly deadline: Deadline<Timed>;
-
-  constructor(proven: Proven, deadlines: Deadlines<Timed>) {
-    this.host = proven.host;
-    this.instance = proven.instance;
-    this.#key = proven.key;
-    this.replaced = proven.replaced;
-    this.ticket = proven.ticket;
-    this.account = proven.account;
-    this.deadline = deadlines.create(this, "registration lapses");
-  }
-
-  get hostId(): string {
-    return hostIdText(asciiBytes(this.host));
-  }
-
-  /** The registration key: signs refreshes, introductions and notices. */
-  get key(): Uint8Array {
-    return asciiBytes(this.#key);
-  }
-
-  leg(family: 4 | 6): Leg | undefined {
-    return family === 4 ? this.leg4 : this.leg6;
-  }
-
-  get legs(): Leg[] {
-    return [this.leg4, this.leg6].filter((leg) => leg !== undefined);
-  }
-
-  /** At most one for each family; empty once it has lapsed. */
-  get liveLegs(): Leg[] {
-    return this.legs.filter((leg) => leg.live);
-  }
-
-  /** Those that UDP may reach it at. */
-  get addresses(): Address[] {
-    return this.liveLegs.filter(({ tuple }) => !tuple.isStream).map(({ tuple }) => tuple.address);
-  }
-
-  /**
-   * The leg over which a client of that family is introduced. A host that came by a stream last has no UDP; one that came
-   * by UDP since needs none of its streams any more.
-   */
-  legFor(family: 4 | 6): Leg | undefined {
-    const legs = this.liveLegs.toSorted((a, b) => b.sequence - a.sequence);
-    if (legs[0]?.tuple.isStream === true) return legs[0];
-    const udp = legs.filter(({ tuple }) => !tuple.isStream);
-    return udp.find(({ tuple }) => tuple.address.family === family) ?? udp[0];
-  }
+/** Where a Register came from. */
+export interface Origin {
+  readonly port: PortId;
+  readonly from: Address;
+  readonly options: SendOptions | undefined;
 }
-
-const neverReplaced: readonly string[] = [];
 
 export class Registrations {
   readonly #tuples: Tuples;
   readonly #channels: Channels;
+  readonly #deadlines: Deadlines<Timed>;
   readonly #limits: Limits;
-  readonly #byHost = new Map<string, Registration>();
-  readonly #idsByUsername = new Map<string, number>();
+  readonly #hosts: HostRows;
+  readonly #holders = new Holders();
+  readonly #tables: RegistrationTables;
+  /** By row; those that are more than their row. */
+  readonly #kept = new Map<number, Registration>();
 
-  constructor(tuples: Tuples, channels: Channels, limits: Limits) {
+  constructor(tuples: Tuples, channels: Channels, deadlines: Deadlines<Timed>, limits: Limits, hash: HalfSipHash) {
     this.#tuples = tuples;
     this.#channels = channels;
+    this.#deadlines = deadlines;
     this.#limits = limits;
+    this.#hosts = new HostRows(hash, limits.replacedInstances);
+    this.#tables = { hosts: this.#hosts, holders: this.#holders, tuples };
   }
 
   get size(): number {
-    return this.#byHost.size;
+    return this.#hosts.size;
   }
 
   get isFull(): boolean {
-    return this.#byHost.size >= this.#limits.registrations;
+    return this.size >= this.#limits.registrations;
   }
 
-  /** Also one that has lapsed but still has channels. */
-  find(host: string): Registration | undefined {
-    return this.#byHost.get(host);
+  get legs(): Legs {
+    return this.#hosts.legs;
   }
 
-  all(): IterableIterator<Registration> {
-    return this.#byHost.values();
+  /** By its public key. Also one that has lapsed but still has channels. */
+  find(host: Uint8Array): Registration | undefined {
+    const row = this.#hosts.find(host);
+    return row === 0 ? undefined : this.#at(row);
+  }
+
+  ofLeg(leg: Leg): Registration {
+    return this.#at(rowOf(leg));
+  }
+
+  /** Those under tickets of which that is true. Looks at all that there are. */
+  *under(condition: (ticket: HostTicket) => boolean): Generator<Registration> {
+    const holders = this.#holders.numbersOf(condition);
+    if (holders.size === 0) return;
+    for (let row = 1; row <= this.#hosts.lastRow; row++) if (holders.has(this.#hosts.holder(row))) yield this.#at(row);
   }
 
   /** How many host ids are registered under that username. */
   idsUnder(username: string): number {
-    return this.#idsByUsername.get(username) ?? 0;
+    return this.#holders.idsUnder(username);
   }
 
   /** The instances that a successor of `older` has to remember. */
-  replacedBy(older: Registration | undefined): readonly string[] {
-    if (older === undefined) return neverReplaced;
-    return [older.instance, ...older.replaced].slice(0, this.#limits.replacedInstances);
+  replacedBy(older: Registration | undefined): Uint8Array[] {
+    if (older === undefined) return [];
+    const { row } = older;
+    return [this.#hosts.instance(row), ...this.#hosts.replaced(row)].map((instance) => instance.slice());
   }
 
-  add(registration: Registration): void {
-    this.#byHost.set(registration.host, registration);
-    this.#count(registration.ticket.username, 1);
+  add({ host, instance, key, replaced, ticket, account }: Proven): Registration {
+    const { number } = this.#holders.join(ticket, account);
+    const row = this.#hosts.add(host, instance, key, number);
+    this.#hosts.setReplaced(row, replaced);
+    return this.#at(row);
   }
 
   /** Ends the registration and its channels. */
   remove(registration: Registration): void {
-    this.#byHost.delete(registration.host);
-    this.#count(registration.ticket.username, -1);
-    for (const leg of registration.legs) {
-      this.#channels.endAll(registration, leg.tuple);
-      this.lapse(registration, leg);
+    const { row, holder } = registration;
+    for (const family of [4, 6] as const) {
+      const tuple = registration.tuples[family];
+      if (tuple !== undefined) this.#channels.endAll(registration, tuple);
+      this.lapse(registration, registration.leg(family));
     }
+    this.arm(registration, undefined);
+    this.#kept.delete(row);
+    this.#hosts.remove(row);
+    this.#holders.leave(holder);
   }
 
   changeTicket(registration: Registration, ticket: HostTicket, account: Account | undefined): void {
-    this.#count(registration.ticket.username, -1);
-    registration.ticket = ticket;
-    registration.account = account;
-    this.#count(ticket.username, 1);
+    this.#holders.leave(registration.holder);
+    this.#hosts.setHolder(registration.row, this.#holders.join(ticket, account).number);
   }
 
-  /** The host is reachable on that 5-tuple from now on; its channels of that family follow, to a stream all of them. */
-  place(registration: Registration, tuple: Tuple, sequence: number, endsAt: number): void {
-    const { family } = tuple.address;
+  /** The host is reachable there from now on; its channels of that family follow, to a stream all of them. */
+  place(registration: Registration, { port, from, options }: Origin, sequence: number, endsAt: number): void {
+    const { family } = from;
     const leg = registration.leg(family);
-    if (leg?.live !== true || leg.tuple !== tuple) tuple.trust++;
-    if (tuple.isStream) (tuple.hosts ??= new Set()).add(registration);
-    if (leg?.tuple === tuple) {
-      // In place: a new object for each refresh would be old when it is dropped, and wait long for the collector.
-      leg.sequence = sequence;
-      leg.endsAt = endsAt;
-      leg.live = true;
-      return;
-    }
-    const placed: Leg = { tuple, sequence, endsAt, live: true };
-    const other = registration.leg(family === 4 ? 6 : 4);
-    if (family === 4) registration.leg4 = placed;
-    else registration.leg6 = placed;
+    if (registration.isAt(port, from)) return this.legs.renew(leg, sequence, endsAt);
+    const isStream = this.#tuples.isStream(port);
     // Who comes by a stream has no UDP of either family.
-    if (other !== undefined && tuple.isStream) this.#channels.move(registration, other.tuple, tuple);
-    if (leg === undefined) return;
-    this.#channels.move(registration, leg.tuple, tuple);
+    const following = [registration.tuples[family], isStream ? registration.tuples[family === 4 ? 6 : 4] : undefined];
+    const row = isStream ? 0 : this.#tuples.register(port, from, options);
     this.lapse(registration, leg);
+    this.legs.place(leg, isStream ? "stream" : "udp", row, sequence, endsAt);
+    const sources = following.filter((tuple) => tuple !== undefined && this.#channels.hasAny(registration, tuple));
+    registration.tuples[family] = undefined;
+    if (!isStream && sources.length === 0) return;
+    const tuple = this.#keep(registration, family, this.#tuples.open(port, from, options));
+    if (isStream) {
+      tuple.trust++;
+      (tuple.hosts ??= new Set()).add(registration);
+    }
+    for (const source of sources)
+      if (source !== undefined && source !== tuple) this.#channels.move(registration, source, tuple);
+    this.#tuples.release(tuple);
   }
 
-  /** Nobody is introduced there any more; channels stay. */
+  /** The host's channels on one 5-tuple go on where it is registered otherwise, or wait. */
+  moveChannels(registration: Registration, from: Tuple): void {
+    if (!this.#channels.hasAny(registration, from)) return;
+    const leg = registration.legFor(from.address.family);
+    if (leg === undefined) return;
+    const tuple = this.openTuple(registration, leg);
+    this.#channels.move(registration, from, tuple);
+    this.#tuples.release(tuple);
+  }
+
+  /** The 5-tuple of a live leg, for channels on it; `Tuples.release` it when there are none after all. */
+  openTuple(registration: Registration, leg: Leg): Tuple {
+    const { port, address, options } = registration.reach(leg);
+    return this.#keep(registration, familyOf(leg), this.#tuples.open(port, address, options));
+  }
+
+  /** Nobody is introduced there any more; channels stay. Does nothing when the leg is not live. */
   lapse(registration: Registration, leg: Leg): void {
-    if (!leg.live) return;
-    leg.live = false;
-    leg.tuple.hosts?.delete(registration);
-    leg.tuple.trust--;
-    this.#tuples.release(leg.tuple);
+    if (!this.legs.isLive(leg)) return;
+    const row = this.legs.tuple(leg);
+    this.legs.lapse(leg);
+    if (row !== 0) return this.#tuples.unregister(row);
+    const stream = registration.tuples[familyOf(leg)];
+    if (stream === undefined) return;
+    stream.hosts?.delete(registration);
+    stream.trust--;
+    this.#tuples.release(stream);
   }
 
   hasChannels(registration: Registration): boolean {
-    return registration.legs.some((leg) => this.#channels.hasAny(registration, leg.tuple));
+    const { tuples } = registration;
+    return [tuples[4], tuples[6]].some((tuple) => tuple !== undefined && this.#channels.hasAny(registration, tuple));
   }
 
-  #count(username: string, difference: 1 | -1): void {
-    const count = this.idsUnder(username) + difference;
-    if (count === 0) this.#idsByUsername.delete(username);
-    else this.#idsByUsername.set(username, count);
+  /** Sets the registration's own deadline; with `undefined` it has none. */
+  arm(registration: Registration, dueAt: number | undefined): void {
+    if (dueAt !== undefined) {
+      registration.deadline ??= this.#deadlines.create(registration, "registration ends");
+      this.#deadlines.set(registration.deadline, dueAt);
+      this.#kept.set(registration.row, registration);
+    } else if (registration.deadline !== undefined) {
+      this.#deadlines.drop(registration.deadline);
+      registration.deadline = undefined;
+    }
+  }
+
+  /** Keeps no object of a host that is idle again. */
+  settle(registration: Registration): void {
+    const { row, deadline, tuples } = registration;
+    if (deadline !== undefined || !this.#kept.has(row)) return;
+    const isBusy = [tuples[4], tuples[6]].some((tuple) => tuple?.hosts?.has(registration));
+    if (!isBusy && !this.hasChannels(registration)) this.#kept.delete(row);
+  }
+
+  #at(row: number): Registration {
+    return this.#kept.get(row) ?? new Registration(row, this.#tables);
+  }
+
+  #keep(registration: Registration, family: 4 | 6, tuple: Tuple): Tuple {
+    registration.tuples[family] = tuple;
+    this.#kept.set(registration.row, registration);
+    return tuple;
   }
 }

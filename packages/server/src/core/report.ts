@@ -1,5 +1,5 @@
 /** Report (docs/protocol.md section 9): a peer's verdict on a session. */
-import { Attribute, asciiBytes, asciiText, decodeVerdict, hostIdText, integrityMatches } from "@fractal-punch/wire";
+import { Attribute, asciiBytes, decodeVerdict, hostIdText, integrityMatches } from "@fractal-punch/wire";
 import type { Outcome } from "./outcome.ts";
 import type { Question } from "./question.ts";
 import type { ServerState } from "./state.ts";
@@ -37,7 +37,7 @@ function reporterOf(state: ServerState, question: Question): Reporter | undefine
     return { role: "client", key: ticket.username, hostId: hostIdText(asciiBytes(ticket.host)) };
   }
   const hostKey = message.fixed(Attribute.hostId, 32);
-  const registration = hostKey && state.registrations.find(asciiText(hostKey));
+  const registration = hostKey && state.registrations.find(hostKey);
   if (registration === undefined || !integrityMatches(state.primitives, registration.key, message)) return undefined;
   return { role: "host", key: registration.host, hostId: registration.hostId };
 }

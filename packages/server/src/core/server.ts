@@ -21,7 +21,7 @@ import type { ServerEvent } from "./events.ts";
 import { hintNoChannel } from "./no-channel.ts";
 import type { Drop } from "./outcome.ts";
 import type { Question } from "./question.ts";
-import { endRegistration, hostStreamEnded, wakeRegistration } from "./register.ts";
+import { endRegistration, hostStreamEnded, wakeRegistration, wakeRegistrations } from "./register.ts";
 import { type Sizes, sizesOf } from "./sizes.ts";
 import { createState, type ServerOptions, type ServerState } from "./state.ts";
 import type { Timed } from "./timed.ts";
@@ -77,6 +77,7 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
   wake(now: number, out: Outbox<ServerEvent>): void {
     const { deadlines, streams, classic } = this.#state;
     deadlines.takeDue(now, ({ owner }) => this.#end(now, owner, out));
+    wakeRegistrations(this.#state, now, out);
     streams.wake(now, out);
     this.#streamsGone(now, out);
     classic?.wake(now, out);
@@ -119,8 +120,8 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
   }
 
   nextWake(): number {
-    const { deadlines, streams, classic } = this.#state;
-    return Math.min(deadlines.next(), streams.endsAt, classic?.endsAt ?? Infinity);
+    const { deadlines, registrations, streams, classic } = this.#state;
+    return Math.min(deadlines.next(), registrations.legs.nextEnd, streams.endsAt, classic?.endsAt ?? Infinity);
   }
 
   #receiveMessage(
@@ -238,9 +239,8 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
     const { revocations, clock, tickets, registrations, channels, turn } = this.#state;
     if (!revocations.add(usernameHash, expirySeconds * 1000, clock.epochMs(now)))
       out.emit({ type: "revocations-full" });
-    for (const registration of registrations.all()) {
-      if (tickets.isRevoked(registration.ticket)) endRegistration(this.#state, registration, "revoked", out);
-    }
+    for (const registration of registrations.under((ticket) => tickets.isRevoked(ticket)))
+      endRegistration(this.#state, registration, "revoked", out);
     channels.endIf((pair) => tickets.isRevoked(pair.ticket));
     if (turn === undefined) return;
     for (const allocation of turn.allocations.all())

@@ -7,7 +7,7 @@ import {
   randomBytes,
   type ServerPrimitives,
 } from "@fractal-punch/machine";
-import { asciiBytes, StunBuilder } from "@fractal-punch/wire";
+import { asciiBytes, concatBytes, StunBuilder } from "@fractal-punch/wire";
 import { Buckets } from "./buckets.ts";
 import { Channels } from "./channels.ts";
 import { Classic } from "./classic.ts";
@@ -15,6 +15,7 @@ import { Clock } from "./clock.ts";
 import { Counters } from "./counters.ts";
 import { DialledAddresses } from "./dialled-addresses.ts";
 import { maxPaddedBytes } from "./discovery.ts";
+import { HalfSipHash } from "./half-sip-hash.ts";
 import { Introductions } from "./introductions.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
 import { Nonces } from "./nonces.ts";
@@ -121,7 +122,10 @@ export function createState(options: ServerOptions): ServerState {
   const deadlines = new Deadlines<Timed>();
   const revocations = new Revocations(limits.revocations);
   const ports = new Ports(options.ports, options.classic || options.turn !== undefined);
-  const tuples = new Tuples(ports);
+  const epoch = randomBytes(random, 8);
+  // Whoever knows no secret of the operator's cannot tell what meets in a table; nor from what it was in the last process.
+  const hash = new HalfSipHash(primitives.hmacSha256(secret, concatBytes(asciiBytes("fractal-punch tables"), epoch)));
+  const tuples = new Tuples(ports, hash);
   const quotas = new Quotas(limits, clock, deadlines);
   const channels = new Channels(tuples, quotas, deadlines, clock, random, limits);
   const counters = new Counters();
@@ -138,7 +142,7 @@ export function createState(options: ServerOptions): ServerState {
     deadlines,
     counters,
     builder: new StunBuilder(maxPaddedBytes),
-    epoch: randomBytes(random, 8),
+    epoch,
     publicAddresses: [],
     tlsKeyHash: undefined,
     dialled: new DialledAddresses(),
@@ -149,7 +153,7 @@ export function createState(options: ServerOptions): ServerState {
     tuples,
     quotas,
     channels,
-    registrations: new Registrations(tuples, channels, limits),
+    registrations: new Registrations(tuples, channels, deadlines, limits, hash),
     introductions: new Introductions(limits, deadlines),
     streams,
     classic: options.classic ? new Classic(ports, limits, counters.classic, streams, buckets) : undefined,

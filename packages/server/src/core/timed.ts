@@ -1,7 +1,7 @@
 import type { Pair } from "./channels.ts";
 import type { Introduction } from "./introductions.ts";
 import type { Account } from "./quotas.ts";
-import type { Registration } from "./registrations.ts";
+import type { Registration } from "./registration.ts";
 import type { Allocation } from "./turn/allocation.ts";
 import type { Pipe } from "./turn/pipe.ts";
 import type { Reservation } from "./turn/reservations.ts";
