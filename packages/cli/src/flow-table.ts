@@ -4,9 +4,17 @@ export const maxFlows = 256;
 /** A flow that carried nothing for so long has ended: longer than a home router keeps a UDP binding. */
 export const flowIdleMs = 120_000;
 
-/** At most `maxFlows` flows; the one that was silent longest gives way to a new one. */
-export class FlowTable<Key, Flow> {
-  readonly #flows = new Map<Key, { readonly flow: Flow; usedAtMs: number }>();
+interface Entry<Flow> {
+  readonly flow: Flow;
+  usedAtMs: number;
+}
+
+/**
+ * At most `maxFlows` flows; the one that was silent longest gives way to a new one, and is looked for then: each datagram
+ * uses a flow, so that nothing is kept in order.
+ */
+export class FlowTable<Flow> {
+  readonly #flows = new Map<number, Entry<Flow>>();
   readonly #onEnd: (flow: Flow) => void;
 
   /** `onEnd` is called for each flow that ends, whatever the reason. */
@@ -18,45 +26,47 @@ export class FlowTable<Key, Flow> {
     return this.#flows.size;
   }
 
-  /** The flow, which counts as used at `nowMs`. */
-  use(key: Key, nowMs: number): Flow | undefined {
-    const entry = this.#flows.get(key);
+  has(number: number): boolean {
+    return this.#flows.has(number);
+  }
+
+  /** The flow of that number, which counts as used at `nowMs`. */
+  use(number: number, nowMs: number): Flow | undefined {
+    const entry = this.#flows.get(number);
     if (entry === undefined) return undefined;
     entry.usedAtMs = nowMs;
-    // Moved to the end: the map stays in the order of last use.
-    this.#flows.delete(key);
-    this.#flows.set(key, entry);
     return entry.flow;
   }
 
-  add(key: Key, flow: Flow, nowMs: number): void {
-    this.end(key);
+  add(number: number, flow: Flow, nowMs: number): void {
+    this.end(number);
     if (this.#flows.size >= maxFlows) this.endOldest();
-    this.#flows.set(key, { flow, usedAtMs: nowMs });
+    this.#flows.set(number, { flow, usedAtMs: nowMs });
   }
 
   endOldest(): void {
-    for (const key of this.#flows.keys()) {
-      this.end(key);
-      return;
+    let oldest: number | undefined;
+    let oldestMs = Infinity;
+    for (const [number, { usedAtMs }] of this.#flows) {
+      if (usedAtMs >= oldestMs) continue;
+      oldest = number;
+      oldestMs = usedAtMs;
     }
+    if (oldest !== undefined) this.end(oldest);
   }
 
   endIdle(nowMs: number): void {
-    for (const [key, { usedAtMs }] of this.#flows) {
-      if (nowMs - usedAtMs < flowIdleMs) return;
-      this.end(key);
-    }
+    for (const [number, { usedAtMs }] of this.#flows) if (nowMs - usedAtMs >= flowIdleMs) this.end(number);
   }
 
-  end(key: Key): void {
-    const entry = this.#flows.get(key);
+  end(number: number): void {
+    const entry = this.#flows.get(number);
     if (entry === undefined) return;
-    this.#flows.delete(key);
+    this.#flows.delete(number);
     this.#onEnd(entry.flow);
   }
 
   endAll(): void {
-    for (const key of this.#flows.keys()) this.end(key);
+    for (const number of this.#flows.keys()) this.end(number);
   }
 }

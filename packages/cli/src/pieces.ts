@@ -2,7 +2,7 @@
  * The framing of the --udp tunnel: a flow number before each datagram, and large datagrams in at most four pieces
  * (docs/protocol.md section 12 draws the bytes).
  */
-import { concatBytes } from "@fractal-punch/wire";
+import { Assembly } from "./assembly.ts";
 
 const maxPieces = 4;
 const wholeHeadBytes = 3;
@@ -14,6 +14,8 @@ export const pingForm = 0x10;
 const joinWithinMs = 1000;
 /** Incomplete datagrams held at once, of at most four pieces each: below 320 kB. */
 const maxIncomplete = 64;
+/** Kept for the next ones, where nothing is lost or late. */
+const maxFree = 4;
 
 export interface FlowDatagram {
   readonly flow: number;
@@ -33,36 +35,60 @@ export function isPing(bytes: Uint8Array): boolean {
 /** Makes the session's datagrams, of at most `limit` bytes each, for one direction of a session. */
 export class Cutter {
   readonly #limit: number;
+  /** Where datagrams are put together, one at a time. */
+  readonly #bytes: Uint8Array;
+  #datagram: Uint8Array;
   #nextId = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
+    this.#bytes = new Uint8Array(limit);
+    this.#datagram = this.#bytes;
   }
 
-  /** One datagram, or two to four pieces of equal size; `undefined` when it is larger than `maxTunnelledBytes`. */
-  cut(flow: number, data: Uint8Array): Uint8Array[] | undefined {
-    if (data.length <= this.#limit - wholeHeadBytes) return [concatBytes(Uint8Array.of(0, flow >> 8, flow), data)];
+  /**
+   * Gives `send` one datagram, or two to four pieces of equal size one after the other, each for the call only; false when
+   * it is larger than `maxTunnelledBytes`.
+   */
+  cut(flow: number, data: Uint8Array, send: (datagram: Uint8Array) => void): boolean {
+    if (data.length <= this.#limit - wholeHeadBytes) {
+      const datagram = this.#begin(0, flow, wholeHeadBytes + data.length);
+      datagram.set(data, wholeHeadBytes);
+      send(datagram);
+      return true;
+    }
     const count = Math.ceil(data.length / (this.#limit - pieceHeadBytes));
-    if (count > maxPieces) return undefined;
+    if (count > maxPieces) return false;
     const id = this.#nextId;
     this.#nextId = (id + 1) & 0xffff;
     const size = Math.ceil(data.length / count);
-    return Array.from({ length: count }, (_, index) => {
-      const form = ((count - 1) << 2) | index;
-      const head = Uint8Array.of(form, flow >> 8, flow, id >> 8, id);
-      return concatBytes(head, data.subarray(index * size, (index + 1) * size));
-    });
+    for (let index = 0; index < count; index++) {
+      const piece = data.subarray(index * size, (index + 1) * size);
+      const datagram = this.#begin(((count - 1) << 2) | index, flow, pieceHeadBytes + piece.length);
+      datagram[3] = id >> 8;
+      datagram[4] = id;
+      datagram.set(piece, pieceHeadBytes);
+      send(datagram);
+    }
+    return true;
   }
-}
 
-interface Incomplete {
-  readonly pieces: (Uint8Array | undefined)[];
-  readonly startedAtMs: number;
+  /** A view is made only when the length is another one: most datagrams in a row have the same. */
+  #begin(form: number, flow: number, lengthBytes: number): Uint8Array {
+    if (lengthBytes !== this.#datagram.length) this.#datagram = this.#bytes.subarray(0, lengthBytes);
+    const datagram = this.#datagram;
+    datagram[0] = form;
+    datagram[1] = flow >> 8;
+    datagram[2] = flow;
+    return datagram;
+  }
 }
 
 /** Joins what a `Cutter` has cut, in any order; what stays incomplete is forgotten. */
 export class Joiner {
-  readonly #incomplete = new Map<number, Incomplete>();
+  readonly #incomplete = new Map<number, Assembly>();
+  /** Those that are not in use. */
+  readonly #free: Assembly[] = [];
 
   get incomplete(): number {
     return this.#incomplete.size;
@@ -70,7 +96,7 @@ export class Joiner {
 
   /**
    * The datagram that `bytes` are or complete; `undefined` while pieces are missing, and for bytes that are not of this
-   * framing. A datagram that came whole is a view of `bytes`. `nowMs` is monotonic.
+   * framing. It may be a view, and is valid as long as `bytes` are, and until the next call. `nowMs` is monotonic.
    */
   join(bytes: Uint8Array, nowMs: number): FlowDatagram | undefined {
     const form = bytes[0] ?? 0xff;
@@ -79,31 +105,35 @@ export class Joiner {
     const count = (form >> 2) + 1;
     const index = form & 3;
     if (form > 0x0f || index >= count || bytes.length <= pieceHeadBytes) return undefined;
-    const id = ((bytes[3] ?? 0) << 8) | (bytes[4] ?? 0);
-    const pieces = this.#piecesOf(flow * 65_536 + id, count, nowMs);
-    pieces[index] = bytes.slice(pieceHeadBytes);
-    const present = pieces.filter((piece) => piece !== undefined);
-    if (present.length < count) return undefined;
-    this.#incomplete.delete(flow * 65_536 + id);
-    return { flow, data: concatBytes(...present) };
+    const key = flow * 65_536 + ((bytes[3] ?? 0) << 8) + (bytes[4] ?? 0);
+    const assembly = this.#assemblyOf(key, count, nowMs);
+    assembly.put(index, bytes.subarray(pieceHeadBytes), nowMs);
+    if (!assembly.isWhole) return undefined;
+    this.#drop(key, assembly);
+    return { flow, data: assembly.whole() };
   }
 
-  #piecesOf(key: number, count: number, nowMs: number): (Uint8Array | undefined)[] {
+  #assemblyOf(key: number, count: number, nowMs: number): Assembly {
     const known = this.#incomplete.get(key);
-    if (known?.pieces.length === count && nowMs - known.startedAtMs < joinWithinMs) return known.pieces;
+    if (known?.count === count && nowMs - known.startedAtMs < joinWithinMs) return known;
     // The same number again, late or with another count, is a later datagram: the numbers have gone round.
-    this.#incomplete.delete(key);
+    if (known) this.#drop(key, known);
     this.#forget(nowMs);
-    const pieces = Array<Uint8Array | undefined>(count).fill(undefined);
-    this.#incomplete.set(key, { pieces, startedAtMs: nowMs });
-    return pieces;
+    const assembly = (this.#free.pop() ?? new Assembly()).begin(count, nowMs);
+    this.#incomplete.set(key, assembly);
+    return assembly;
   }
 
   /** Drops what is too old, and the oldest while there is no room for one more. The map is in order of age. */
   #forget(nowMs: number): void {
-    for (const [key, { startedAtMs }] of this.#incomplete) {
-      if (nowMs - startedAtMs < joinWithinMs && this.#incomplete.size < maxIncomplete) return;
-      this.#incomplete.delete(key);
+    for (const [key, assembly] of this.#incomplete) {
+      if (nowMs - assembly.startedAtMs < joinWithinMs && this.#incomplete.size < maxIncomplete) return;
+      this.#drop(key, assembly);
     }
+  }
+
+  #drop(key: number, assembly: Assembly): void {
+    this.#incomplete.delete(key);
+    if (this.#free.length < maxFree) this.#free.push(assembly);
   }
 }

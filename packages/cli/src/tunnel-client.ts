@@ -4,7 +4,7 @@ import type { Connection } from "@fractal-punch/peer";
 import { FlowTable } from "./flow-table.ts";
 import { TunnelEnd } from "./tunnel-end.ts";
 import type { UdpAddress } from "./udp-address.ts";
-import { boundSocket } from "./udp-socket.ts";
+import { boundSocket, sendLent } from "./udp-socket.ts";
 import type { Warn } from "./warnings.ts";
 
 const sweepMs = 10_000;
@@ -14,7 +14,6 @@ const waitMs = 2000;
 
 interface Sender {
   readonly flow: number;
-  readonly key: string;
   readonly ip: string;
   readonly port: number;
 }
@@ -22,8 +21,9 @@ interface Sender {
 export class ClientTunnel {
   readonly #socket: Socket;
   readonly #warn: Warn;
-  readonly #senders = new FlowTable<string, Sender>((sender) => this.#byFlow.delete(sender.flow));
-  readonly #byFlow = new Map<number, Sender>();
+  readonly #senders = new FlowTable<Sender>((sender) => this.#ended(sender));
+  /** Senders of one port are few, nearly always one: no key is made of a sender's address for each datagram. */
+  readonly #byPort = new Map<number, readonly Sender[]>();
   readonly #sweeper: NodeJS.Timeout;
   #waiting: { readonly flow: number; readonly data: Uint8Array; readonly atMs: number }[] = [];
   #end: TunnelEnd | undefined;
@@ -55,7 +55,7 @@ export class ClientTunnel {
   attach(connection: Connection): void {
     const end = new TunnelEnd(connection, this.#warn);
     this.#end = end;
-    connection.on("message", (bytes) => this.#toSender(end, bytes));
+    connection.lendTo((bytes) => this.#toSender(end, bytes));
     connection.on("close", () => {
       if (this.#end === end) this.#end = undefined;
     });
@@ -69,32 +69,36 @@ export class ClientTunnel {
     this.#socket.close();
   }
 
-  #fromSender(data: Uint8Array, from: RemoteInfo): void {
-    const { flow } = this.#senderOf(from);
+  #fromSender(data: Uint8Array, { address, port }: RemoteInfo): void {
+    const now = performance.now();
+    const { flow } = this.#senderOf(address, port, now);
     if (this.#end !== undefined) return this.#end.send(flow, data);
     if (this.#waiting.length >= maxWaiting) this.#waiting.shift();
-    this.#waiting.push({ flow, data, atMs: performance.now() });
+    this.#waiting.push({ flow, data: Uint8Array.from(data), atMs: now });
   }
 
-  #senderOf({ address, port }: RemoteInfo): Sender {
-    const now = performance.now();
-    const key = `${address} ${port}`;
-    const known = this.#senders.use(key, now);
-    if (known !== undefined) return known;
-    while (this.#byFlow.has(this.#nextFlow)) this.#nextFlow = (this.#nextFlow + 1) & 0xffff;
-    const sender = { flow: this.#nextFlow, key, ip: address, port };
+  #senderOf(ip: string, port: number, now: number): Sender {
+    const neighbours = this.#byPort.get(port) ?? [];
+    for (const sender of neighbours) if (sender.ip === ip) return this.#senders.use(sender.flow, now) ?? sender;
+    while (this.#senders.has(this.#nextFlow)) this.#nextFlow = (this.#nextFlow + 1) & 0xffff;
+    const sender = { flow: this.#nextFlow, ip, port };
     // Numbers are used again as late as can be, so that the host has forgotten the flow that had it before.
     this.#nextFlow = (this.#nextFlow + 1) & 0xffff;
-    this.#senders.add(key, sender, now);
-    this.#byFlow.set(sender.flow, sender);
+    this.#senders.add(sender.flow, sender, now);
+    this.#byPort.set(port, [...(this.#byPort.get(port) ?? []), sender]);
     return sender;
   }
 
+  #ended(sender: Sender): void {
+    const others = this.#byPort.get(sender.port)?.filter((other) => other !== sender) ?? [];
+    if (others.length > 0) this.#byPort.set(sender.port, others);
+    else this.#byPort.delete(sender.port);
+  }
+
   #toSender(end: TunnelEnd, bytes: Uint8Array): void {
-    const datagram = end.join(bytes);
-    const sender = datagram && this.#byFlow.get(datagram.flow);
-    if (datagram === undefined || sender === undefined) return;
-    this.#senders.use(sender.key, performance.now());
-    this.#socket.send(datagram.data, sender.port, sender.ip);
+    const now = performance.now();
+    const datagram = end.join(bytes, now);
+    const sender = datagram && this.#senders.use(datagram.flow, now);
+    if (datagram && sender) sendLent(this.#socket, datagram.data, sender.port, sender.ip);
   }
 }

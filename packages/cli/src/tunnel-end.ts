@@ -7,24 +7,25 @@ export class TunnelEnd {
   readonly #connection: Connection;
   readonly #cutter: Cutter;
   readonly #joiner = new Joiner();
+  readonly #send: (datagram: Uint8Array) => void;
   readonly #warn: Warn;
   #tooLarge = 0;
 
   constructor(connection: Connection, warn: Warn) {
     this.#connection = connection;
     this.#cutter = new Cutter(connection.maxDatagramBytes);
+    this.#send = (datagram) => sendUnlessClosed(connection, datagram);
     this.#warn = warn;
   }
 
   /** Datagrams above four pieces are dropped and counted; so is everything once the session is closed. */
   send(flow: number, data: Uint8Array): void {
-    const datagrams = this.#cutter.cut(flow, data);
-    if (datagrams === undefined) return this.#dropTooLarge(data.length);
-    for (const datagram of datagrams) sendUnlessClosed(this.#connection, datagram);
+    if (!this.#cutter.cut(flow, data, this.#send)) this.#dropTooLarge(data.length);
   }
 
-  join(bytes: Uint8Array): FlowDatagram | undefined {
-    return this.#joiner.join(bytes, performance.now());
+  /** As `Joiner.join` does. */
+  join(bytes: Uint8Array, nowMs: number): FlowDatagram | undefined {
+    return this.#joiner.join(bytes, nowMs);
   }
 
   #dropTooLarge(length: number): void {

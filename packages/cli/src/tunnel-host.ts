@@ -5,7 +5,7 @@ import { FlowTable } from "./flow-table.ts";
 import { isPing } from "./pieces.ts";
 import { sendUnlessClosed, TunnelEnd } from "./tunnel-end.ts";
 import { type UdpAddress, udpAddressText } from "./udp-address.ts";
-import { udpSocket } from "./udp-socket.ts";
+import { sendLent, udpSocket } from "./udp-socket.ts";
 import type { Warn } from "./warnings.ts";
 
 const sweepMs = 10_000;
@@ -30,12 +30,12 @@ interface Flow {
 /** Carries the session's flows to the service and back until the session closes. */
 export function serveTunnel(connection: Connection, service: Service): void {
   const end = new TunnelEnd(connection, service.warn);
-  const flows = new FlowTable<number, Flow>(({ socket }) => {
+  const flows = new FlowTable<Flow>(({ socket }) => {
     service.openSockets -= 1;
     socket.close();
   });
   const sweeper = setInterval(() => flows.endIdle(performance.now()), sweepMs).unref();
-  connection.on("message", (bytes) => {
+  connection.lendTo((bytes) => {
     if (isPing(bytes)) sendUnlessClosed(connection, bytes);
     else toService(service, flows, end, bytes);
   });
@@ -47,19 +47,20 @@ export function serveTunnel(connection: Connection, service: Service): void {
 
 /** Sends every datagram back until the session closes. */
 export function serveEcho(connection: Connection): void {
-  connection.on("message", (bytes) => sendUnlessClosed(connection, bytes));
+  connection.lendTo((bytes) => sendUnlessClosed(connection, bytes));
 }
 
-function toService(service: Service, flows: FlowTable<number, Flow>, end: TunnelEnd, bytes: Uint8Array): void {
-  const datagram = end.join(bytes);
+function toService(service: Service, flows: FlowTable<Flow>, end: TunnelEnd, bytes: Uint8Array): void {
+  const now = performance.now();
+  const datagram = end.join(bytes, now);
   if (datagram === undefined) return;
-  const flow = flows.use(datagram.flow, performance.now()) ?? openFlow(service, flows, end, datagram.flow);
+  const flow = flows.use(datagram.flow, now) ?? openFlow(service, flows, end, datagram.flow);
   if (flow === undefined) return;
-  if (flow.unsent === undefined) flow.socket.send(datagram.data);
-  else if (flow.unsent.length < maxUnsent) flow.unsent.push(datagram.data);
+  if (flow.unsent === undefined) sendLent(flow.socket, datagram.data);
+  else if (flow.unsent.length < maxUnsent) flow.unsent.push(datagram.data.slice());
 }
 
-function openFlow(service: Service, flows: FlowTable<number, Flow>, end: TunnelEnd, number: number): Flow | undefined {
+function openFlow(service: Service, flows: FlowTable<Flow>, end: TunnelEnd, number: number): Flow | undefined {
   if (service.openSockets >= maxSockets) flows.endOldest();
   if (service.openSockets >= maxSockets) {
     service.warn("sockets", `More than ${maxSockets} flows at once: new ones of other clients are dropped.`);

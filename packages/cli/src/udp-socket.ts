@@ -11,6 +11,20 @@ export function udpSocket(family: 4 | 6): Socket {
   });
 }
 
+/** Larger than any datagram of a tunnel. */
+const slotBytes = 8_192;
+let slot = new Uint8Array(slotBytes);
+
+/**
+ * Sends bytes that are the caller's for the call only, to an address or to where the socket is connected. Node has read
+ * the slot when `send` returns, unless the system's buffer is full: then it needs it until that has room.
+ */
+export function sendLent(socket: Socket, data: Uint8Array, port?: number, ip?: string): void {
+  slot.set(data);
+  socket.send(slot, 0, data.length, port, ip);
+  if (socket.getSendQueueCount() > 0) slot = new Uint8Array(slotBytes);
+}
+
 /** A socket that listens on `address`. Rejects with USAGE, saying what to do, when it cannot. */
 export async function boundSocket(address: UdpAddress): Promise<Socket> {
   const socket = udpSocket(address.family);

@@ -37,7 +37,7 @@ test("all flows end with their session, and a flow that takes another's key ends
   assert.equal(flows.size, 0);
 });
 
-function table(): { flows: FlowTable<number, number>; ended: number[] } {
+function table(): { flows: FlowTable<number>; ended: number[] } {
   const ended: number[] = [];
   return { flows: new FlowTable((flow) => ended.push(flow)), ended };
 }

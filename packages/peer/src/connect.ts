@@ -1,7 +1,6 @@
 /** `connect`: from an invite to a session. */
 import { join } from "node:path";
 import { type Address, addressText } from "@fractal-punch/machine";
-import { Driver } from "@fractal-punch/udp";
 import { systemRandom } from "@fractal-punch/udp/primitives";
 import { hostIdText, type Invite, type InviteFault, inviteFromText } from "@fractal-punch/wire";
 import { assertSendable, bytesOf, Connection } from "./connection.ts";
@@ -15,6 +14,7 @@ import { readOrMakeKey } from "./node/identity.ts";
 import { InterfaceWatcher } from "./node/interfaces.ts";
 import { resolveServer, type ServerAddresses, type ServerName } from "./node/resolver.ts";
 import { loadPrimitives } from "./node/sodium.ts";
+import { PeerDriver } from "./peer-driver.ts";
 
 export interface ConnectOptions {
   /** Ends the attempt (ABORTED) and, later, the connection. */
@@ -81,7 +81,7 @@ export function firstOfEach({ v4, v6 }: ServerAddresses): Address[] {
 class ClientRun {
   readonly connected: Promise<Connection>;
   readonly #client: Client;
-  readonly #driver: Driver<PeerCommand, PeerEvent>;
+  readonly #driver: PeerDriver<PeerCommand>;
   readonly #watcher = new InterfaceWatcher();
   readonly #invite: Invite;
   readonly #server: ServerAddresses;
@@ -95,7 +95,7 @@ class ClientRun {
     this.#invite = invite;
     this.#server = server;
     this.#signal = signal;
-    this.#driver = new Driver(client, { onEvent: (event) => this.#take(event) });
+    this.#driver = new PeerDriver(client, (event) => this.#take(event));
     this.connected = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
@@ -135,7 +135,7 @@ class ClientRun {
 
   #newConnection(earlyDataTaken: boolean): Connection {
     const wiring = {
-      send: (data: Uint8Array) => this.#driver.command({ type: "send", session: clientSession, data }),
+      send: (data: Uint8Array) => this.#driver.send(clientSession, data),
       close: () => this.#close(),
       status: () => this.#client.status(),
     };

@@ -52,8 +52,12 @@ export interface Counts {
   receivedBytes: number;
 }
 
+/** Takes a datagram whose bytes are lent: they are valid during the call only. */
+export type Borrower = (data: Uint8Array, info: MessageInfo) => void;
+
 /** What a connection needs of the machine that holds its session. */
 export interface Wiring {
+  /** `data` is the caller's again when it returns. */
   send(data: Uint8Array): void;
   /** Says goodbye and lets go; resolves when that is done. */
   close(): Promise<void>;
@@ -75,6 +79,12 @@ interface ConnectionEvents {
 
 const encoder = new TextEncoder();
 
+/** Nearly every datagram comes with one of these. */
+const infos: Record<PathKind, MessageInfo> = {
+  relayed: Object.freeze({ path: "relayed", early: false }),
+  direct: Object.freeze({ path: "direct", early: false }),
+};
+
 /**
  * An encrypted session with one peer. Emits `message` for each datagram (what came before the first listener is given to
  * it), `path` when the path changes, and `close`, with an error unless either end closed it.
@@ -91,6 +101,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   readonly counts: Counts = { sentDatagrams: 0, sentBytes: 0, receivedDatagrams: 0, receivedBytes: 0 };
   readonly #wiring: Wiring;
   readonly #queue = new MessageQueue<MessageInfo>();
+  #borrower: Borrower | undefined;
   #lastStatus: SessionStatus | undefined;
   #iterating = false;
   #closed = false;
@@ -109,8 +120,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   }
 
   /**
-   * Sends one datagram; like UDP, it may be lost or overtaken. Text is sent as UTF-8. Throws `PunchError`: TOO_LARGE above
-   * `maxDatagramBytes`, CLOSED after the end.
+   * Sends one datagram; like UDP, it may be lost or overtaken. Text is sent as UTF-8, and bytes may be changed again when it
+   * returns. Throws `PunchError`: TOO_LARGE above `maxDatagramBytes`, CLOSED after the end.
    */
   send(data: Uint8Array | string): void {
     const bytes = bytesOf(data);
@@ -119,6 +130,15 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     this.counts.sentDatagrams++;
     this.counts.sentBytes += bytes.length;
     this.#wiring.send(bytes);
+  }
+
+  /**
+   * Gives each datagram to `borrower` instead of `message` and `messages`, what came before at once. Its bytes are lent for
+   * the call: for a program that passes datagrams on nothing is copied, and no event is made of them.
+   */
+  lendTo(borrower: Borrower): void {
+    this.#borrower = borrower;
+    for (const { data, info } of this.#queue.drain()) borrower(data, info);
   }
 
   /** The datagrams as they come, until the session ends. At most 1,024 wait; then the oldest are dropped. */
@@ -159,7 +179,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   take(event: SessionEvent): void {
     switch (event.type) {
       case "data":
-        this.#receive(event.data.slice(), { path: event.via, early: event.early });
+        this.#receive(event.data, event.early ? { path: event.via, early: true } : infos[event.via]);
         return;
       case "path":
         this.emit("path", this.path);
@@ -177,8 +197,10 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   #receive(data: Uint8Array, info: MessageInfo): void {
     this.counts.receivedDatagrams++;
     this.counts.receivedBytes += data.length;
-    const heard = this.emit("message", data, info);
-    if (!heard || this.#iterating) this.#queue.push({ data, info });
+    if (this.#borrower) return this.#borrower(data, info);
+    const own = data.slice();
+    const heard = this.emit("message", own, info);
+    if (!heard || this.#iterating) this.#queue.push({ data: own, info });
   }
 
   /** What came before anybody listened goes to the first listener, unless `messages` is being read. */

@@ -2,7 +2,6 @@
 import { EventEmitter, on } from "node:events";
 import { join } from "node:path";
 import { addressText } from "@fractal-punch/machine";
-import { Driver } from "@fractal-punch/udp";
 import { systemRandom } from "@fractal-punch/udp/primitives";
 import {
   hostIdText,
@@ -27,6 +26,7 @@ import { InviteBook, inviteTextFor } from "./node/invite-book.ts";
 import { type InviteEntry, inviteIdText } from "./node/invite-file.ts";
 import { resolveServer, type ServerAddresses, serverFromText } from "./node/resolver.ts";
 import { loadPrimitives } from "./node/sodium.ts";
+import { PeerDriver } from "./peer-driver.ts";
 
 export interface ListenOptions {
   /** A name or an address, with `:port` when it is not 48800; an IPv6 address with a port in brackets. */
@@ -107,7 +107,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
 export class Listener extends EventEmitter<ListenerEvents> {
   readonly hostId: string;
   readonly #parts: Parts;
-  readonly #driver: Driver<HostCommand, PeerEvent>;
+  readonly #driver: PeerDriver<HostCommand>;
   readonly #watcher = new InterfaceWatcher();
   readonly #sessions = new Map<number, Connection>();
   readonly #ticketTimer: NodeJS.Timeout;
@@ -122,7 +122,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
     super();
     this.#parts = parts;
     this.hostId = hostIdText(parts.keyPair.publicKey);
-    this.#driver = new Driver(parts.host, { onEvent: (event) => this.#take(event) });
+    this.#driver = new PeerDriver(parts.host, (event) => this.#take(event));
     this.#watcher.on("change", (interfaces) => this.#driver.command({ type: "interfaces", interfaces }));
     parts.book.on("change", () => this.#driver.command({ type: "invites", invites: issued(parts.book) }));
     parts.book.on("fault", (error) => this.emit("warning", error.message));
@@ -221,7 +221,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
 
   #welcome(session: number, clientKey: Uint8Array, inviteId: Uint8Array): void {
     const wiring: Wiring = {
-      send: (data) => this.#driver.command({ type: "send", session, data }),
+      send: (data) => this.#driver.send(session, data),
       close: async () => this.#driver.command({ type: "close", session, reason: "done" }),
       status: () => this.#parts.host.status(session),
     };
