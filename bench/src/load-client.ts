@@ -11,7 +11,7 @@ import {
   StunMessage,
   type Ticket,
 } from "@fractal-punch/wire";
-import type { LoadSocket } from "./load-socket.ts";
+import type { LoadLine } from "./load-socket.ts";
 import { randomOf } from "./randomness.ts";
 
 /** As long as a Noise first message with a few candidates. The server does not look inside. */
@@ -22,11 +22,11 @@ const message = new StunMessage();
 
 export class LoadClient {
   readonly #primitives: PeerPrimitives;
-  readonly #socket: LoadSocket;
+  readonly #socket: LoadLine;
   readonly #ticket: Ticket;
   readonly #id = randomOf(12);
 
-  constructor(primitives: PeerPrimitives, socket: LoadSocket, ticket: Ticket) {
+  constructor(primitives: PeerPrimitives, socket: LoadLine, ticket: Ticket) {
     this.#primitives = primitives;
     this.#socket = socket;
     this.#ticket = ticket;

@@ -19,7 +19,7 @@ import {
   type Ticket,
   ticketPassword,
 } from "@fractal-punch/wire";
-import type { LoadSocket } from "./load-socket.ts";
+import type { LoadLine } from "./load-socket.ts";
 import { randomOf } from "./randomness.ts";
 
 const registrationInfo = asciiBytes("fractal-punch registration");
@@ -30,7 +30,7 @@ const nothing = (): void => {};
 
 export class LoadHost {
   readonly #primitives: PeerPrimitives;
-  readonly #socket: LoadSocket;
+  readonly #socket: LoadLine;
   readonly #server: Address;
   readonly #ticket: Ticket;
   readonly #secretKey = randomOf(32);
@@ -45,7 +45,7 @@ export class LoadHost {
   /** What is no STUN message. */
   onRelayed: (bytes: Uint8Array) => void = nothing;
 
-  constructor(primitives: PeerPrimitives, socket: LoadSocket, server: Address, ticket: Ticket) {
+  constructor(primitives: PeerPrimitives, socket: LoadLine, server: Address, ticket: Ticket) {
     this.#primitives = primitives;
     this.#socket = socket;
     this.#server = server;

@@ -2,7 +2,16 @@
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 
-export class LoadSocket {
+/** What a client or host of a load needs of a socket. */
+export interface LoadLine {
+  /** Who takes what the server sends, from now on. */
+  set receiver(receive: (bytes: Uint8Array) => void);
+  /** To the server; `bytes` may be used again after it. */
+  send(bytes: Uint8Array): void;
+  close(): void;
+}
+
+export class LoadSocket implements LoadLine {
   readonly #socket: Socket;
   readonly #serverPort: number;
 
@@ -12,7 +21,6 @@ export class LoadSocket {
     this.#serverPort = serverPort;
   }
 
-  /** Who takes what the server sends, from now on. */
   set receiver(receive: (bytes: Uint8Array) => void) {
     this.#socket.removeAllListeners("message");
     // Not the Buffer itself: codecs copy with `slice`, which on a Buffer makes a view.

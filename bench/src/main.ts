@@ -1,4 +1,4 @@
-/** `npm run bench`: measures the server and the peer over loopback, and the simulator, prints a table, and ends with 1 if a bar is missed. */
+/** `npm run bench [-- PART...]`: measures the server and the peer over loopback, and the simulator, prints a table, and ends with 1 if a bar is missed. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,6 +10,7 @@ import { costFigures } from "./cost-figures.ts";
 import { type Figure, judge, tableText } from "./figures.ts";
 import { machineFigures } from "./machine-figures.ts";
 import { memoryOf } from "./process-usage.ts";
+import { relayFigures } from "./relay-figures.ts";
 import { startServer } from "./served.ts";
 import { serverFigures } from "./server-figures.ts";
 import { sessionFigures } from "./session-figures.ts";
@@ -20,25 +21,34 @@ import { turnFigures } from "./turn-figures.ts";
 /** Long enough for what starting leaves behind to be collected. */
 const idleMs = 8_000;
 
-const { values } = parseArgs({ options: { json: { type: "string" } } });
-const folder = await mkdtemp(join(tmpdir(), "fractal-punch-bench-"));
+/** Each may be asked for by its name. */
+const parts: Readonly<Record<string, (folder: string) => Promise<Figure[]>>> = {
+  start: startFigures,
+  server: loopbackFigures,
+  turn: turnFigures,
+  relay: relayFigures,
+  cost: costFigures,
+  sim: simFigures,
+  machine: machineFigures,
+};
+
+const { values, positionals } = parseArgs({ options: { json: { type: "string" } }, allowPositionals: true });
+const unknown = positionals.find((name) => parts[name] === undefined);
+if (unknown !== undefined)
+  throw new Error(`the bench has no part "${unknown}": it has ${Object.keys(parts).join(", ")}`);
+const home = await mkdtemp(join(tmpdir(), "fractal-punch-bench-"));
 try {
-  const figures = [
-    ...(await startFigures(folder)),
-    ...(await loopbackFigures()),
-    ...(await turnFigures(folder)),
-    ...(await costFigures()),
-    ...(await simFigures()),
-    ...(await machineFigures()),
-  ];
+  const figures: Figure[] = [];
+  for (const [name, measure] of Object.entries(parts))
+    if (positionals.length === 0 || positionals.includes(name)) figures.push(...(await measure(home)));
   console.log(tableText(figures));
   if (values.json !== undefined) await writeFile(values.json, jsonText(figures));
   if (figures.some((figure) => judge(figure) === "short")) process.exitCode = 1;
 } finally {
-  await rm(folder, { recursive: true, force: true });
+  await rm(home, { recursive: true, force: true });
 }
 
-async function loopbackFigures(): Promise<Figure[]> {
+async function loopbackFigures(folder: string): Promise<Figure[]> {
   const { primitives } = await loadPrimitives();
   const served = await startServer(folder);
   const { host, invite } = await served.startHost();

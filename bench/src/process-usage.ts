@@ -1,5 +1,6 @@
 /** What a process uses, as Linux tells it in /proc. */
-import { readdir, readFile } from "node:fs/promises";
+import { readdirSync, readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { median } from "./figures.ts";
 
@@ -27,14 +28,26 @@ export async function memoryOf(pid: number): Promise<Memory> {
   return { residentMb: median(resident) / mb, anonymousMb: median(anonymous) / mb };
 }
 
-/** CPU time of all threads since its start, in microseconds. Threads that ended meanwhile are not in it. */
+/** Of all threads since the start, in microseconds. Threads that ended meanwhile are not in it. */
+export interface CpuTime {
+  readonly micros: number;
+  /** While there was work, but no core for it. */
+  readonly waitedMicros: number;
+}
+
+export function cpuTimeNow(pid: number): CpuTime {
+  let micros = 0;
+  let waitedMicros = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const [ran, waited] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "latin1").split(" ");
+    micros += Number(ran) / 1000;
+    waitedMicros += Number(waited) / 1000;
+  }
+  return { micros, waitedMicros };
+}
+
 export async function cpuMicrosOf(pid: number): Promise<number> {
-  const threads = await readdir(`/proc/${pid}/task`);
-  const times = threads.map(async (thread) => {
-    const text = await readFile(`/proc/${pid}/task/${thread}/schedstat`, "latin1");
-    return Number(text.split(" ")[0]) / 1000;
-  });
-  return (await Promise.all(times)).reduce((sum, time) => sum + time, 0);
+  return cpuTimeNow(pid).micros;
 }
 
 function fieldBytes(status: string, name: string): number {

@@ -32,12 +32,12 @@ export class RunningProgram {
   }
 
   /** The fields of the next event of that name. Rejects when the program ends before, or is silent for long. */
-  async event(name: string): Promise<Fields> {
+  async event(name: string, withinMs: number = patienceMs): Promise<Fields> {
     const heard = new Promise<Fields>((resolve) => this.#waiting.set(name, resolve));
     const ended = this.#ended.then(() =>
       Promise.reject(new Error(`a program ended before its "${name}": ${this.#errors}`)),
     );
-    const late = AbortSignal.timeout(patienceMs);
+    const late = AbortSignal.timeout(withinMs);
     const silent = once(late, "abort").then(() =>
       Promise.reject(new Error(`a program did not say "${name}": ${this.#errors}`)),
     );

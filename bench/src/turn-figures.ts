@@ -2,13 +2,13 @@
 import { join } from "node:path";
 import { withCoturn } from "@fractal-punch/interop";
 import { mintTurnTicket } from "@fractal-punch/server";
-import { encodeBinding, StunBuilder, type Ticket } from "@fractal-punch/wire";
+import type { Ticket } from "@fractal-punch/wire";
+import { answering } from "./answering.ts";
 import type { Figure } from "./figures.ts";
 import { cpuMicrosEach, Load } from "./load.ts";
 import { openSocket } from "./load-socket.ts";
 import { LoadTurn } from "./load-turn.ts";
 import { memoryOf } from "./process-usage.ts";
-import { randomOf } from "./randomness.ts";
 import { startServer } from "./served.ts";
 
 const count = 10_000;
@@ -18,8 +18,6 @@ const underWay = 32;
 /** Below those that the system gives the clients here. */
 const relayPorts = { first: 10_000, last: 32_000 };
 const yearSeconds = 31_536_000;
-const repeatMs = 50;
-const patienceMs = 10_000;
 
 /**
  * With a server of their own, since each of the 10,000 takes a socket. V8 still compiles while the first are made, so what one
@@ -60,22 +58,6 @@ async function coturnFigures(): Promise<Figure[]> {
     for (const client of clients) client.close();
     return [{ name: "TURN: the same, of coturn", value: micros, unit: "us" }];
   });
-}
-
-/** Resolves when the server answers a Binding; rejects when it does not for 10 s. */
-async function answering(port: number): Promise<void> {
-  const socket = await openSocket(port);
-  const repeat = setInterval(() => socket.send(encodeBinding(new StunBuilder(), randomOf(12), false)), repeatMs);
-  const late = AbortSignal.timeout(patienceMs);
-  try {
-    await new Promise<void>((resolve, reject) => {
-      socket.receiver = () => resolve();
-      late.addEventListener("abort", () => reject(new Error("coturn does not answer")));
-    });
-  } finally {
-    clearInterval(repeat);
-    socket.close();
-  }
 }
 
 async function openClients(port: number, mint: (name: string) => Ticket): Promise<LoadTurn[]> {

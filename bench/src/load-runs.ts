@@ -1,0 +1,35 @@
+/** Runs of the load generator, and what came of them. */
+import { fileURLToPath } from "node:url";
+import { giveCore } from "./cores.ts";
+import { median } from "./figures.ts";
+import type { Measured, Run, Spec } from "./load/spec.ts";
+import { RunningProgram } from "./running-program.ts";
+
+const generator = fileURLToPath(new URL("load/generator.js", import.meta.url));
+const startMs = 20_000;
+
+/** By the names of the runs. */
+export type Results = ReadonlyMap<string, readonly Measured[]>;
+
+export async function runLoad(spec: Spec): Promise<Results> {
+  const program = new RunningProgram([generator, JSON.stringify(spec)], {});
+  giveCore(program.pid, "load");
+  const spentMs = spec.rounds * spec.runs.length * (spec.warmMs + spec.measureMs);
+  const fields = await program.event("measured", startMs + 2 * spentMs);
+  const measured: Measured[] = JSON.parse(JSON.stringify(fields["measured"]));
+  await program.stop();
+  const of = ({ name }: Run): [string, Measured[]] => [name, measured.filter((each) => each.name === name)];
+  return new Map(spec.runs.map(of));
+}
+
+/** The median over the rounds. */
+export function medianOf(results: Results, name: string, field: "micros" | "perSecond" | "busy" | "lost"): number {
+  return median((results.get(name) ?? []).map((each) => each[field]));
+}
+
+/** Of what both took in the same round, so that what the machine did meanwhile counts for both; the median. */
+export function ratioOf(results: Results, name: string, other: string): number {
+  const others = results.get(other) ?? [];
+  const ratios = (results.get(name) ?? []).map(({ micros }, round) => micros / (others[round]?.micros ?? Number.NaN));
+  return median(ratios);
+}

@@ -1,0 +1,15 @@
+/** A program of the bench: the load generator. Its one argument is a `Spec`; it prints what it measured, and ends. */
+import { loadPrimitives } from "@fractal-punch/peer/sodium";
+import { LineIo } from "./line-io.ts";
+import { openPaths } from "./paths.ts";
+import type { Measured, Spec } from "./spec.ts";
+import { Traffic } from "./traffic.ts";
+
+const spec: Spec = JSON.parse(process.argv[2] ?? "");
+const { primitives } = await loadPrimitives();
+const io = new LineIo();
+const all = spec.runs.map((run) => new Traffic(io, run, openPaths(io, primitives, run)));
+const measured: Measured[] = [];
+for (let round = 0; round < spec.rounds; round++)
+  for (const traffic of all) measured.push(traffic.measure(round, spec));
+console.log(JSON.stringify({ event: "measured", measured }));

@@ -1,0 +1,143 @@
+/** The datagrams of one run: keeps so many of them under way, or sends at a pace, and counts what arrives. */
+import { cpuTimeNow } from "../process-usage.ts";
+import { Lane, type Path, stampBytes } from "./lane.ts";
+import { Latencies, ticksPerMs } from "./latencies.ts";
+import type { Line } from "./line.ts";
+import type { LineIo } from "./line-io.ts";
+import type { Measured, Run, Spec } from "./spec.ts";
+
+/** Enough to keep a server busy, and less than its socket's buffer holds. */
+const windowDatagrams = 128;
+/** So many datagrams' worth of time late, and they are left out: this process did not have its core. */
+const maxLate = 64;
+/** After so long without any, those under way are held for lost. */
+const silenceMs = 10;
+const settleMs = 30;
+const maxSamples = 1_000_000;
+
+export class Traffic {
+  readonly #io: LineIo;
+  readonly #run: Run;
+  readonly #lanes: readonly Lane[];
+  readonly #latencies = new Latencies(maxSamples);
+  readonly #perLane: number;
+  #sent = 0;
+  #arrived = 0;
+  #lastArrivalMs = 0;
+  #turn = 0;
+
+  constructor(io: LineIo, run: Run, paths: readonly Path[]) {
+    this.#io = io;
+    this.#run = run;
+    this.#lanes = paths.map((path, number) => new Lane(number, path));
+    this.#perLane = Math.max(Math.floor(windowDatagrams / run.flows), run.burst, 2);
+    for (const { path } of this.#lanes) {
+      path.from.segments = run.burst > 1;
+      path.into.onMessage = (start, end, segmentBytes) => this.#take(path.into, path.stampAt, start, end, segmentBytes);
+    }
+  }
+
+  /** Runs for both times, one after the other, and tells of the second. */
+  measure(round: number, { warmMs, measureMs }: Spec): Measured {
+    const { name, pid, perSecond } = this.#run;
+    this.#settle();
+    this.#spend(warmMs);
+    this.#latencies.clear();
+    const cpu = cpuTimeNow(pid);
+    const arrived = this.#arrived;
+    const startMs = performance.now();
+    this.#spend(measureMs);
+    const tookMs = performance.now() - startMs;
+    const after = cpuTimeNow(pid);
+    const micros = after.micros - cpu.micros;
+    const wantedMicros = micros + after.waitedMicros - cpu.waitedMicros;
+    const count = this.#arrived - arrived;
+    this.#settle();
+    const lost = 1 - this.#arrived / this.#sent;
+    this.#sent = 0;
+    this.#arrived = 0;
+    return {
+      name,
+      round,
+      perSecond: (count / tookMs) * 1000,
+      micros: micros / count,
+      busy: wantedMicros / 1000 / tookMs,
+      lost,
+      ...(perSecond !== undefined && { latency: this.#latencies.summary() }),
+    };
+  }
+
+  #spend(ms: number): void {
+    const endMs = performance.now() + ms;
+    if (this.#run.perSecond === undefined) this.#saturate(endMs);
+    else this.#pace(endMs, (1000 * this.#run.burst) / this.#run.perSecond);
+  }
+
+  #saturate(endMs: number): void {
+    this.#lastArrivalMs = performance.now();
+    for (let now = this.#lastArrivalMs; now < endMs; now = performance.now()) {
+      if (now > this.#lastArrivalMs + silenceMs) this.#forget(now);
+      for (const lane of this.#lanes) this.#fill(lane, now);
+      this.#io.outgoing.flush();
+      this.#io.poller.poll(0);
+    }
+  }
+
+  #fill(lane: Lane, now: number): void {
+    const { burst } = this.#run;
+    for (let room = this.#perLane - lane.underWay; room >= burst; room -= burst) this.#send(lane, now);
+  }
+
+  #pace(endMs: number, everyMs: number): void {
+    let dueMs = performance.now();
+    for (let now = dueMs; now < endMs; now = performance.now()) {
+      if (now > dueMs + maxLate * everyMs) dueMs = now;
+      if (now >= dueMs) {
+        const lane = this.#lanes[this.#turn++ % this.#lanes.length];
+        if (lane !== undefined) this.#send(lane, now);
+        this.#io.outgoing.flush();
+        dueMs += everyMs;
+      }
+      this.#io.poller.poll(0);
+    }
+  }
+
+  #send(lane: Lane, now: number): void {
+    const { burst } = this.#run;
+    lane.send(this.#io, burst, ticksOf(now));
+    this.#sent += burst;
+  }
+
+  #forget(now: number): void {
+    for (const lane of this.#lanes) lane.arrived = lane.sent;
+    this.#lastArrivalMs = now;
+  }
+
+  /** What is under way arrives. */
+  #settle(): void {
+    const endMs = performance.now() + settleMs;
+    while (performance.now() < endMs) this.#io.poller.poll(1);
+    this.#forget(endMs);
+  }
+
+  /** Whatever else comes, a server's indication or a keepalive, is of another lane or of none. */
+  #take(into: Line, stampAt: number, start: number, end: number, segmentBytes: number): void {
+    const { view } = this.#io;
+    const now = performance.now();
+    const ticks = ticksOf(now);
+    const isPaced = this.#run.perSecond !== undefined;
+    for (let at = start + stampAt; at + stampBytes <= end; at += segmentBytes) {
+      const lane = this.#lanes[view.getUint32(at)];
+      const next = view.getUint32(at + 4) + 1;
+      if (lane?.path.into !== into || next > lane.sent) continue;
+      if (next > lane.arrived) lane.arrived = next;
+      if (isPaced) this.#latencies.add((ticks - view.getUint32(at + 8)) >>> 0);
+      this.#arrived++;
+    }
+    this.#lastArrivalMs = now;
+  }
+}
+
+function ticksOf(ms: number): number {
+  return Math.floor(ms * ticksPerMs) >>> 0;
+}

@@ -1,0 +1,84 @@
+/** What a datagram costs our server, coturn, and a bare program of the same driver, which is this machine's limit. */
+import { type Contenders, withContenders } from "./contenders.ts";
+import type { Figure } from "./figures.ts";
+import type { Route, Run } from "./load/spec.ts";
+import { medianOf, type Results, ratioOf, runLoad } from "./load-runs.ts";
+
+/** Many short rounds: what else the machine does comes and goes. */
+const times = { rounds: 9, warmMs: 200, measureMs: 500 };
+
+interface Scene {
+  readonly what: string;
+  readonly payloadBytes: number;
+  readonly burst: number;
+  readonly flows: number;
+  /** Bars of the ratios. */
+  readonly toCoturn?: number;
+  readonly toBare?: number;
+}
+
+const relayScenes: readonly Scene[] = [
+  { what: "200 bytes", payloadBytes: 200, burst: 1, flows: 1, toCoturn: 0.9, toBare: 1.1 },
+  { what: "1,200 bytes", payloadBytes: 1_200, burst: 1, flows: 1, toCoturn: 0.8, toBare: 1.1 },
+  { what: "1,200 bytes, 16 flows in turns", payloadBytes: 1_200, burst: 1, flows: 16 },
+  { what: "bursts of 8 x 1,200 bytes", payloadBytes: 1_200, burst: 8, flows: 1, toCoturn: 0.2 },
+  { what: "bursts of 40 x 1,200 bytes", payloadBytes: 1_200, burst: 40, flows: 1, toCoturn: 0.1 },
+];
+const bindingScene: Scene = { what: "a STUN Binding", payloadBytes: 0, burst: 1, flows: 1, toCoturn: 0.6, toBare: 1.1 };
+
+export async function relayFigures(folder: string): Promise<Figure[]> {
+  return await withContenders(folder, async (contenders) => {
+    const figures = await bindingFigures(contenders);
+    for (const scene of relayScenes) figures.push(...(await sceneFigures(contenders, scene)));
+    return figures;
+  });
+}
+
+async function bindingFigures({ ours, coturn, echo }: Contenders): Promise<Figure[]> {
+  const run = (name: string, { pid, port }: { pid: number; port: number }): Run => ({
+    ...of(bindingScene, name, pid, { kind: "binding", port }),
+  });
+  const runs = [run("ours", ours), ...(coturn ? [run("coturn", coturn)] : []), run("bare echo", echo)];
+  return figuresOf(bindingScene, await runLoad({ runs, ...times }), ["ours"], "bare echo");
+}
+
+async function sceneFigures({ ours, coturn, forwarder }: Contenders, scene: Scene): Promise<Figure[]> {
+  const turn = (name: string, contender: typeof ours | NonNullable<typeof coturn>): Run => {
+    const { pid, port, credentials } = contender;
+    return of(scene, name, pid, { kind: "turn", port, credentials, direction: "out" });
+  };
+  const session: Route = { kind: "session", port: ours.port, credentials: ours.served.mint("load") };
+  const runs = [
+    turn("ours, TURN", ours),
+    ...(coturn ? [turn("coturn", coturn)] : []),
+    of(scene, "ours, session", ours.pid, session),
+    of(scene, "bare forwarder", forwarder.pid, { kind: "forwarder", port: forwarder.port }),
+  ];
+  return figuresOf(scene, await runLoad({ runs, ...times }), ["ours, TURN", "ours, session"], "bare forwarder");
+}
+
+function of({ flows, payloadBytes, burst }: Scene, name: string, pid: number, route: Route): Run {
+  return { name, pid, route, flows, payloadBytes, burst };
+}
+
+function figuresOf(scene: Scene, results: Results, ours: readonly string[], bare: string): Figure[] {
+  const { what, toCoturn, toBare } = scene;
+  const figures: Figure[] = [];
+  for (const name of results.keys()) {
+    const title = `${what}: ${name}`;
+    figures.push({ name: `${title}: CPU time`, value: medianOf(results, name, "micros"), unit: "us" });
+    figures.push({ name: `${title}: rate`, value: medianOf(results, name, "perSecond") / 1000, unit: "k/s" });
+    figures.push({ name: `${title}: lost`, value: 100 * medianOf(results, name, "lost"), unit: "%" });
+  }
+  for (const name of ours) {
+    const ratio = (other: string, bar: number | undefined): Figure => ({
+      name: `${what}: ${name}: CPU time, of ${other}'s`,
+      value: ratioOf(results, name, other),
+      unit: "x",
+      ...(bar !== undefined && { atMost: bar }),
+    });
+    if (results.has("coturn")) figures.push(ratio("coturn", toCoturn));
+    figures.push(ratio(bare, toBare));
+  }
+  return figures;
+}
