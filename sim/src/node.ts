@@ -7,6 +7,7 @@ import {
   type Address,
   type DatagramInfo,
   type DriverCommand,
+  forwardOne,
   type Machine,
   noInfo,
   type Outbox,
@@ -34,6 +35,8 @@ export interface NodeParts extends StackParts {
   /** What this node's wall clock shows at the world's time 0, in ms since 1970. */
   readonly epochMs: number;
   readonly keepsEvents: boolean;
+  /** Its driver offers datagrams to the machine's forwarding plane first, as the one that moves them in batches does. */
+  readonly forwards: boolean;
 }
 
 const nothing = new Uint8Array(0);
@@ -48,6 +51,7 @@ export class Node<Command, Event> implements StackHost, Happening {
   readonly #traffic: Traffic;
   readonly #stack: Stack;
   readonly #keepsEvents: boolean;
+  readonly #forwards: boolean;
   readonly #handlers: ((event: Event) => void)[] = [];
   readonly #out: Outbox<Event>;
   #epochMs: number;
@@ -69,6 +73,7 @@ export class Node<Command, Event> implements StackHost, Happening {
     this.abilities = parts.abilities;
     this.#traffic = parts.traffic;
     this.#keepsEvents = parts.keepsEvents;
+    this.#forwards = parts.forwards;
     this.#epochMs = parts.epochMs;
     const stack = new Stack(this, parts);
     this.#stack = stack;
@@ -206,7 +211,8 @@ export class Node<Command, Event> implements StackHost, Happening {
     const traffic = this.#traffic;
     traffic.delivered(datagram, this);
     const { bytes, source } = datagram;
-    this.#give(machine, port, source, bytes, this.#info(datagram));
+    if (!this.#isForwarded(machine, port, source, bytes))
+      this.#give(machine, port, source, bytes, this.#info(datagram));
     traffic.buffers.release(bytes);
     this.#settle();
   }
@@ -247,6 +253,10 @@ export class Node<Command, Event> implements StackHost, Happening {
   #receiveSegment(segment: Segment): void {
     if (!this.isAsleep) this.#stack.receiveSegment(segment);
     else this.#traffic.drop(segment, "interface-down");
+  }
+
+  #isForwarded(machine: Machine<Command, Event>, port: PortId, from: Address, bytes: Uint8Array): boolean {
+    return this.#forwards && forwardOne(machine, this.#now, port, from, bytes, this.#out);
   }
 
   #give(machine: Machine<Command, Event>, port: PortId, from: Address, bytes: Uint8Array, info: DatagramInfo): void {

@@ -93,6 +93,7 @@ export class World {
       abilities,
       epochMs: worldEpochMs + clockOffsetMs,
       keepsEvents: this.#keepsEvents,
+      forwards: this.seed % 2 === 0,
     });
     this.#nodes.set(name, node);
     if (machine !== undefined) node.start(machine);

@@ -12,11 +12,12 @@ export function metricsRegistry(server: RunningServer): Registry {
   return registry;
 }
 
-function serverCounters({ counters }: RunningServer): Counter[] {
-  const { served, dropped, refused, reports, classic, streams } = counters;
+function serverCounters(server: RunningServer): Counter[] {
+  // Those of what is forwarded are up to date when they are asked for.
+  const { dropped, refused, reports, classic, streams, challenges } = server.counters;
   return [
     counter("served_total", "Questions answered, reports taken, datagrams relayed.", ["what"], () =>
-      labelled("what", served.entries()),
+      labelled("what", server.counters.served.entries()),
     ),
     counter("dropped_total", "Datagrams that nobody was told about.", ["reason"], () =>
       labelled("reason", dropped.entries()),
@@ -28,12 +29,14 @@ function serverCounters({ counters }: RunningServer): Counter[] {
         return [{ path, reason }, count];
       }),
     ),
-    counter("relayed_bytes_total", "Bytes relayed.", [], () => [[{}, counters.relayedBytes]]),
+    counter("relayed_bytes_total", "Bytes relayed.", [], () => [[{}, server.counters.relayedBytes]]),
     counter("challenge_bytes_total", "TURN's refusals to who is not known, and their questions.", ["direction"], () => [
-      [{ direction: "question" }, counters.challenges.questionBytes],
-      [{ direction: "answer" }, counters.challenges.answerBytes],
+      [{ direction: "question" }, challenges.questionBytes],
+      [{ direction: "answer" }, challenges.answerBytes],
     ]),
-    counter("channel_hints_total", "Hints to peers that their channel is not known.", [], () => [[{}, counters.hints]]),
+    counter("channel_hints_total", "Hints to peers that their channel is not known.", [], () => [
+      [{}, server.counters.hints],
+    ]),
     counter("classic_total", "What came by the classic protocols, and what became of it.", ["word"], () =>
       labelled("word", classic.entries()),
     ),

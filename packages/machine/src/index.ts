@@ -3,6 +3,7 @@ export * from "./address-words.ts";
 export * from "./assert.ts";
 export * from "./crypto.ts";
 export * from "./deadlines.ts";
+export * from "./forward-one.ts";
 export * from "./forwarder.ts";
 export * from "./machine.ts";
 export * from "./own-bytes.ts";

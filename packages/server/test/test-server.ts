@@ -7,6 +7,7 @@ import {
   type DatagramInfo,
   type DriverCommand,
   type Effect,
+  forwardOne,
   noInfo,
   type PortRequest,
   type Random,
@@ -36,6 +37,9 @@ const ports: readonly ListenPort[] = [
   { family: 4, port: 3478, main: false },
   { family: 6, port: 3478, main: false },
 ];
+
+/** As node:dgram's driver does without. */
+const withForwarder: boolean = process.env["FRACTAL_PUNCH_DRIVER"] !== "dgram";
 
 export interface Sent {
   readonly port: number;
@@ -110,6 +114,7 @@ export class TestServer {
     info: DatagramInfo = noInfo,
   ): Sent[] {
     this.#out.datagram = bytes;
+    if (withForwarder && forwardOne(this.server, this.now, port, from, bytes, this.#out)) return this.#take();
     this.server.receive(this.now, port, from, bytes, info, this.#out);
     return this.#take();
   }

@@ -1,6 +1,6 @@
 /**
- * Channels (RFC 8656's term): numbers on 5-tuples under which the server relays between an introduced pair. `forward` is
- * the forwarding plane and decides nothing: it looks up, spends credit, rewrites 4 bytes and sends. All else is control.
+ * Channels (RFC 8656's term): numbers on 5-tuples under which the server relays between an introduced pair. What may be
+ * relayed is written down as rules for the forwarding plane; `forward` does the same for what that leaves to control.
  */
 import { type Deadline, type Deadlines, type Outbox, type Random, randomBelow } from "@fractal-punch/machine";
 import {
@@ -14,6 +14,7 @@ import {
 } from "@fractal-punch/wire";
 import type { Clock } from "./clock.ts";
 import type { ServerEvent } from "./events.ts";
+import type { Rule, Rules } from "./forwarding/rules.ts";
 import type { Limits } from "./limits.ts";
 import type { Drop } from "./outcome.ts";
 import type { Quotas } from "./quotas.ts";
@@ -28,10 +29,12 @@ export interface Channel {
   readonly pair: Pair;
   readonly number: number;
   tuple: Tuple;
-  /** Bytes that this side may still send through. */
-  credit: number;
+  /** The cell of the bytes that this side may still send through. */
+  readonly credit: number;
   /** Whether each byte that this side sends gives one to the other side's credit: an unproven client's does. */
   earns: boolean;
+  /** What the forwarding plane keeps to; absent where it cannot do this side's work. */
+  rule: number | undefined;
 }
 
 export class Pair {
@@ -49,14 +52,14 @@ export class Pair {
 
   constructor(
     now: number,
-    client: Pick<Channel, "tuple" | "number">,
-    host: Pick<Channel, "tuple" | "number">,
+    client: Pick<Channel, "tuple" | "number" | "credit">,
+    host: Pick<Channel, "tuple" | "number" | "credit">,
     registration: Registration,
     ticket: ClientTicket,
     deadlines: Deadlines<Timed>,
   ) {
-    this.client = { ...client, kind: "session", pair: this, credit: 0, earns: true };
-    this.host = { ...host, kind: "session", pair: this, credit: 0, earns: false };
+    this.client = { ...client, kind: "session", pair: this, earns: true, rule: undefined };
+    this.host = { ...host, kind: "session", pair: this, earns: false, rule: undefined };
     this.registration = registration;
     this.ticket = ticket;
     this.activeAt = now;
@@ -69,6 +72,7 @@ const numberCount = lastChannel - firstChannel + 1;
 export class Channels {
   readonly #tuples: Tuples;
   readonly #quotas: Quotas;
+  readonly #rules: Rules;
   readonly #deadlines: Deadlines<Timed>;
   readonly #clock: Clock;
   readonly #random: Random;
@@ -79,6 +83,7 @@ export class Channels {
   constructor(
     tuples: Tuples,
     quotas: Quotas,
+    rules: Rules,
     deadlines: Deadlines<Timed>,
     clock: Clock,
     random: Random,
@@ -86,6 +91,7 @@ export class Channels {
   ) {
     this.#tuples = tuples;
     this.#quotas = quotas;
+    this.#rules = rules;
     this.#deadlines = deadlines;
     this.#clock = clock;
     this.#random = random;
@@ -106,9 +112,8 @@ export class Channels {
     const { pair } = channel;
     const other = channel === pair.client ? pair.host : pair.client;
     if (other.tuple.hasEnded) return "host-away";
-    if (channel.credit < bytes.length && !this.#refill(now, channel, bytes.length)) return "no-credit";
-    channel.credit -= bytes.length;
-    if (channel.earns) other.credit += bytes.length;
+    if (!this.#spend(now, channel, bytes.length)) return "no-credit";
+    if (channel.earns) this.#rules.addCredit(other.credit, bytes.length);
     pair.activeAt = now;
     const { port, address, options, isStream } = other.tuple;
     // What came by a stream is a part of the piece in hand, or was in several.
@@ -127,11 +132,13 @@ export class Channels {
     if (clientNumber === undefined) return undefined;
     const hostNumber = this.#freeNumber(host, client === host ? clientNumber : undefined);
     if (hostNumber === undefined) return undefined;
-    const clientEnd = { tuple: client, number: clientNumber };
-    const pair = new Pair(now, clientEnd, { tuple: host, number: hostNumber }, registration, ticket, this.#deadlines);
+    const clientEnd = { tuple: client, number: clientNumber, credit: this.#rules.openCell() };
+    const hostEnd = { tuple: host, number: hostNumber, credit: this.#rules.openCell() };
+    const pair = new Pair(now, clientEnd, hostEnd, registration, ticket, this.#deadlines);
     place(pair.client);
     place(pair.host);
     this.#pairs.add(pair);
+    this.#publish(pair);
     this.#deadlines.set(pair.deadline, this.#endsAt(pair));
     return pair;
   }
@@ -141,7 +148,8 @@ export class Channels {
     if (pair.proven) return;
     pair.proven = true;
     pair.client.earns = false;
-    pair.host.credit = 0;
+    this.#rules.clearCredit(pair.host.credit);
+    this.#publish(pair);
     pair.client.tuple.trust++;
     this.#deadlines.set(pair.deadline, this.#endsAt(pair));
   }
@@ -151,15 +159,19 @@ export class Channels {
     this.#pairs.delete(pair);
     this.#deadlines.clear(pair.deadline);
     if (pair.proven) pair.client.tuple.trust--;
+    this.#withdraw(pair);
     for (const channel of [pair.client, pair.host]) {
       channel.tuple.channels?.delete(channel.number);
       this.#tuples.release(channel.tuple);
+      const left = this.#rules.clearCredit(channel.credit);
+      if (pair.proven || channel === pair.client) this.#quotas.giveBack(pair.registration.account, left);
+      this.#rules.closeCell(channel.credit);
     }
-    this.#quotas.giveBack(pair.registration.account, pair.client.credit + (pair.proven ? pair.host.credit : 0));
   }
 
   /** Ends the pair if it was idle for too long or its ticket has expired. */
   wake(now: number, pair: Pair): void {
+    this.#learnActivity(pair);
     const endsAt = this.#endsAt(pair);
     if (endsAt <= now) this.end(pair);
     else this.#deadlines.set(pair.deadline, endsAt);
@@ -175,6 +187,7 @@ export class Channels {
       from.channels?.delete(pair.host.number);
       pair.host.tuple = to;
       place(pair.host);
+      this.#publish(pair);
     }
     this.#tuples.release(from);
   }
@@ -200,11 +213,35 @@ export class Channels {
     for (const pair of this.#pairs) if (condition(pair)) this.end(pair);
   }
 
-  #refill(now: number, channel: Channel, neededBytes: number): boolean {
-    const { pair } = channel;
+  #spend(now: number, channel: Channel, bytes: number): boolean {
+    const { pair, credit } = channel;
+    if (this.#rules.spend(credit, bytes)) return true;
     if (channel === pair.host && !pair.proven) return false;
-    channel.credit += this.#quotas.grant(now, pair.registration.account, neededBytes - channel.credit);
-    return channel.credit >= neededBytes;
+    const missing = bytes - this.#rules.creditOf(credit);
+    this.#rules.addCredit(credit, this.#quotas.grant(now, pair.registration.account, missing));
+    return this.#rules.spend(credit, bytes);
+  }
+
+  /** Writes down anew what the forwarding plane is to do; nothing for streams. */
+  #publish(pair: Pair): void {
+    this.#withdraw(pair);
+    const { client, host } = pair;
+    if (client.tuple.isStream || host.tuple.isStream) return;
+    client.rule = this.#rules.publish(ruleOf(client, host));
+    host.rule = this.#rules.publish(ruleOf(host, client));
+  }
+
+  #withdraw(pair: Pair): void {
+    this.#learnActivity(pair);
+    for (const channel of [pair.client, pair.host]) {
+      if (channel.rule !== undefined) this.#rules.withdraw(channel.rule);
+      channel.rule = undefined;
+    }
+  }
+
+  #learnActivity(pair: Pair): void {
+    for (const { rule } of [pair.client, pair.host])
+      if (rule !== undefined) pair.activeAt = Math.max(pair.activeAt, this.#rules.activeAt(rule));
   }
 
   #endsAt(pair: Pair): number {
@@ -223,6 +260,23 @@ export class Channels {
     }
     return undefined;
   }
+}
+
+/** What `channel` sends comes to the `other` one. */
+function ruleOf(channel: Channel, other: Channel): Rule {
+  return {
+    kind: "session",
+    port: channel.tuple.port,
+    from: channel.tuple.address,
+    number: channel.number,
+    outPort: other.tuple.port,
+    to: other.tuple.address,
+    local: other.tuple.options?.local,
+    outNumber: other.number,
+    credit: channel.credit,
+    earner: channel.earns ? other.credit : undefined,
+    endsAt: Infinity,
+  };
 }
 
 function place(channel: Channel): void {

@@ -124,7 +124,7 @@ function introduce(state: ServerState, question: Question, approved: Approved, p
   const answerBytes = encodeConnected(builder, transactionId, connected, { macs: primitives, key });
   const sent = answer(question, answerBytes);
   if (sent !== "served") return sent;
-  if (!proven) pair.host.credit += message.bytes.length - answerBytes.length;
+  if (!proven) state.rules.addCredit(pair.host.credit, message.bytes.length - answerBytes.length);
   pair.activeAt = now;
   const introduction = {
     ...(!pair.client.tuple.isStream && { client: from }),

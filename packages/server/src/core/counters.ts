@@ -1,6 +1,7 @@
 /** What the server has seen and done since it started. Every word is from a closed set, so the counts cannot grow. */
 import type { ErrorCode, VerdictReport } from "@fractal-punch/wire";
 import type { ClassicCounts } from "./classic-counters.ts";
+import type { ForwardCounts } from "./forwarding/forward-counts.ts";
 import type { Drop, Outcome } from "./outcome.ts";
 import type { StreamWord } from "./streams.ts";
 
@@ -35,8 +36,8 @@ export class Tally<Word> {
     return this.#counts.get(word) ?? 0;
   }
 
-  add(word: Word): void {
-    this.#counts.set(word, this.of(word) + 1);
+  add(word: Word, times: number = 1): void {
+    this.#counts.set(word, this.of(word) + times);
   }
 
   entries(): IterableIterator<[Word, number]> {
@@ -61,6 +62,18 @@ export class Counters {
   relayedBytes: number = 0;
   /** Hints that a channel is not known. */
   hints: number = 0;
+
+  /** Of the forwarding plane's counts, those that are in these. */
+  readonly #forwarded = { channelData: 0, fromPeers: 0, bytes: 0 };
+
+  /** Adds what the forwarding plane has relayed since it was looked at last. */
+  learnForwarded({ channelData, fromPeers, bytes }: ForwardCounts): void {
+    const known = this.#forwarded;
+    if (channelData > known.channelData) this.served.add("channel-data", channelData - known.channelData);
+    if (fromPeers > known.fromPeers) this.served.add("from-peer", fromPeers - known.fromPeers);
+    this.relayedBytes += bytes - known.bytes;
+    Object.assign(known, { channelData, fromPeers, bytes });
+  }
 
   /** As `outcome`, of a datagram that was to be relayed. */
   relayed(word: ServedWord, outcome: Outcome, bytes: Uint8Array): void {

@@ -6,6 +6,7 @@ import {
   type Address,
   type DatagramInfo,
   type DriverCommand,
+  type Forwarder,
   type Machine,
   type Outbox,
   type PortId,
@@ -31,6 +32,7 @@ import { endAllocation } from "./turn/end-allocation.ts";
 import { allocationStreamEnded } from "./turn/move.ts";
 import { relayPiece, streamOfPipeEnded, wakePipe } from "./turn/piping.ts";
 import { hearRelayNews } from "./turn/relay-news.ts";
+import { publishChannels } from "./turn/relay-rules.ts";
 import { relayFromPeer } from "./turn/relaying.ts";
 
 export type ServerCommand =
@@ -54,8 +56,15 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
     this.#state = createState(options);
   }
 
+  /** As `Machine.forwarder`. */
+  get forwarder(): Forwarder {
+    return this.#state.forwarder;
+  }
+
   get counters(): Counters {
-    return this.#state.counters;
+    const { counters, forwarder } = this.#state;
+    counters.learnForwarded(forwarder.counts);
+    return counters;
   }
 
   get sizes(): Sizes {
@@ -107,8 +116,7 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
         streams.ended(command.port, command.from);
         return this.#streamGone(now, command.port, command.from, out);
       case "public-addresses":
-        this.#state.publicAddresses = command.addresses;
-        return turn?.policy.learnOwn([...command.addresses, ...command.own]);
+        return this.#learnAddresses(now, command.addresses, command.own);
       case "certificate":
         this.#state.tlsKeyHash = command.keyHash;
         return;
@@ -122,6 +130,14 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
   nextWake(): number {
     const { deadlines, registrations, streams, classic } = this.#state;
     return Math.min(deadlines.next(), registrations.legs.nextEnd, streams.endsAt, classic?.endsAt ?? Infinity);
+  }
+
+  #learnAddresses(now: number, addresses: readonly Address[], own: readonly Address[]): void {
+    const { turn, rules } = this.#state;
+    this.#state.publicAddresses = addresses;
+    if (turn === undefined) return;
+    turn.policy.learnOwn([...addresses, ...own]);
+    for (const allocation of turn.allocations.all()) publishChannels(rules, turn, now, allocation);
   }
 
   #receiveMessage(

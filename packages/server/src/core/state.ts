@@ -5,6 +5,7 @@ import {
   Deadlines,
   type Random,
   randomBytes,
+  randomU32,
   type ServerPrimitives,
 } from "@fractal-punch/machine";
 import { asciiBytes, concatBytes, StunBuilder } from "@fractal-punch/wire";
@@ -15,6 +16,8 @@ import { Clock } from "./clock.ts";
 import { Counters } from "./counters.ts";
 import { DialledAddresses } from "./dialled-addresses.ts";
 import { maxPaddedBytes } from "./discovery.ts";
+import { RelayForwarder } from "./forwarding/relay-forwarder.ts";
+import { Rules } from "./forwarding/rules.ts";
 import { HalfSipHash } from "./half-sip-hash.ts";
 import { Introductions } from "./introductions.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
@@ -28,6 +31,7 @@ import { Streams } from "./streams.ts";
 import { Tickets } from "./tickets.ts";
 import type { Timed } from "./timed.ts";
 import { Tuples } from "./tuples.ts";
+import { firstRelayPort } from "./turn/openings.ts";
 import { createTurnState, type TurnOptions, type TurnState } from "./turn/turn-state.ts";
 
 /** `open`: tickets that anybody can mint are taken too, from proven addresses (docs/protocol.md section 3). */
@@ -104,6 +108,9 @@ export interface ServerState {
   readonly tickets: Tickets;
   readonly tuples: Tuples;
   readonly quotas: Quotas;
+  /** What the forwarding plane may do. */
+  readonly rules: Rules;
+  readonly forwarder: RelayForwarder;
   readonly channels: Channels;
   readonly registrations: Registrations;
   readonly introductions: Introductions;
@@ -113,6 +120,9 @@ export interface ServerState {
   readonly turn: TurnState | undefined;
   readonly buckets: StateBuckets;
 }
+
+/** Two for each pair of channels, and as many again for TURN's; what finds no room is relayed by the control plane. */
+const maxRules = 524_288;
 
 export function createState(options: ServerOptions): ServerState {
   const { primitives, random } = options;
@@ -127,10 +137,11 @@ export function createState(options: ServerOptions): ServerState {
   const hash = new HalfSipHash(primitives.hmacSha256(secret, concatBytes(asciiBytes("fractal-punch tables"), epoch)));
   const tuples = new Tuples(ports, hash);
   const quotas = new Quotas(limits, clock, deadlines);
-  const channels = new Channels(tuples, quotas, deadlines, clock, random, limits);
+  const rules = new Rules(maxRules, randomU32(random), false);
+  const channels = new Channels(tuples, quotas, rules, deadlines, clock, random, limits);
   const counters = new Counters();
   const buckets = createBuckets(limits);
-  const shared = { primitives, random, secret: options.secret, limits, clock, deadlines, revocations, tuples };
+  const shared = { primitives, random, secret: options.secret, limits, clock, deadlines, revocations, tuples, rules };
   const streams = new Streams(limits, ports, counters.streams, buckets.streams, options.classic);
   const serverSecretKey = primitives.hmacSha256(secret, asciiBytes("fractal-punch server key"));
   return {
@@ -152,6 +163,8 @@ export function createState(options: ServerOptions): ServerState {
     tickets: new Tickets(primitives, options.secret, options.access === "open", clock, revocations, limits),
     tuples,
     quotas,
+    rules,
+    forwarder: new RelayForwarder(() => rules.memory, firstRelayPort),
     channels,
     registrations: new Registrations(tuples, channels, deadlines, limits, hash),
     introductions: new Introductions(limits, deadlines),

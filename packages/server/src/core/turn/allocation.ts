@@ -57,8 +57,10 @@ export class Allocation {
   /** Of one that may go on from another 5-tuple. */
   mobility: Mobility | undefined;
   endsAt: number = 0;
-  /** Bytes that may still be relayed before the account is asked again. */
-  credit: number = 0;
+  /** The cell of the bytes that may still be relayed before the account is asked again; absent while it does not live. */
+  credit: number | undefined;
+  /** What the forwarding plane keeps to. */
+  readonly rules: number[] = [];
   /** When each permitted peer's permission ends, by IP address. Made with the first. */
   #permissions: Map<AddressKey, number> | undefined;
   /** The channels of all its 5-tuples. */
@@ -94,8 +96,12 @@ export class Allocation {
   }
 
   permits(now: number, peer: Address): boolean {
-    const endsAt = this.#permissions?.get(ipKey(peer));
-    return endsAt !== undefined && endsAt > now;
+    return this.permittedUntil(peer) > now;
+  }
+
+  /** -Infinity for whom it never let in. */
+  permittedUntil(peer: Address): number {
+    return this.#permissions?.get(ipKey(peer)) ?? -Infinity;
   }
 
   /** Permits, or for longer: all of them, or none and false when they would be more than may be. */

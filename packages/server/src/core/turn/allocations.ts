@@ -8,25 +8,29 @@ import {
   type PortId,
 } from "@fractal-punch/machine";
 import type { ServerEvent } from "../events.ts";
+import type { Rules } from "../forwarding/rules.ts";
 import type { Timed } from "../timed.ts";
 import type { Tuple, Tuples } from "../tuples.ts";
 import type { Allocation, Relay } from "./allocation.ts";
 import type { Holdings } from "./holdings.ts";
+import { withdrawChannels } from "./relay-rules.ts";
 import type { RelayTransport } from "./wanted.ts";
 
 export class Allocations {
   readonly #tuples: Tuples;
   readonly #deadlines: Deadlines<Timed>;
   readonly #holdings: Holdings;
+  readonly #rules: Rules;
   readonly #byPort = new Map<PortId, Allocation>();
   /** A number of UDP and one of TCP are two ports. */
   readonly #byRelay = { udp: new Map<AddressKey, Allocation>(), tcp: new Map<AddressKey, Allocation>() };
   #size = 0;
 
-  constructor(tuples: Tuples, deadlines: Deadlines<Timed>, holdings: Holdings) {
+  constructor(tuples: Tuples, deadlines: Deadlines<Timed>, holdings: Holdings, rules: Rules) {
     this.#tuples = tuples;
     this.#deadlines = deadlines;
     this.#holdings = holdings;
+    this.#rules = rules;
   }
 
   get size(): number {
@@ -46,6 +50,7 @@ export class Allocations {
   /** It lives from now on, with those relays, whose ports are open. */
   add(allocation: Allocation, relays: readonly Relay[], endsAt: number): void {
     allocation.relays = relays;
+    allocation.credit = this.#rules.openCell();
     this.arrive(allocation, allocation.tuple);
     for (const relay of relays) {
       this.#byPort.set(relay.port, allocation);
@@ -75,8 +80,11 @@ export class Allocations {
     this.#deadlines.set(allocation.deadline, endsAt);
   }
 
-  end(allocation: Allocation, out: Outbox<ServerEvent>): void {
+  /** Gives the bytes that it was granted and has not relayed. */
+  end(allocation: Allocation, out: Outbox<ServerEvent>): number {
     this.#deadlines.drop(allocation.deadline);
+    withdrawChannels(this.#rules, allocation);
+    const left = this.#closeCredit(allocation);
     for (const relay of allocation.relays) {
       this.#byPort.delete(relay.port);
       this.#byRelay[allocation.transport].delete(addressKey(relay.address));
@@ -85,9 +93,19 @@ export class Allocations {
     for (const tuple of allocation.tuples) this.leave(tuple);
     this.#holdings.remove(allocation.user.username);
     this.#size--;
+    return left;
   }
 
   all(): Set<Allocation> {
     return new Set(this.#byPort.values());
+  }
+
+  #closeCredit(allocation: Allocation): number {
+    const { credit } = allocation;
+    if (credit === undefined) return 0;
+    const left = this.#rules.clearCredit(credit);
+    this.#rules.closeCell(credit);
+    allocation.credit = undefined;
+    return left;
   }
 }

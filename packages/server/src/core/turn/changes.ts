@@ -19,6 +19,7 @@ import { sendProtected } from "./answers.ts";
 import type { Asker } from "./asker.ts";
 import { endAllocation } from "./end-allocation.ts";
 import { lifetimeMs } from "./lifetime.ts";
+import { publishChannels } from "./relay-rules.ts";
 import type { TurnState } from "./turn-state.ts";
 
 /** A request about an allocation that is there, by the one who made it. */
@@ -77,6 +78,7 @@ export function createPermission(
   }
   if (!allocation.permit(peers, now + permissionMs, now, state.limits.permissionsPerAllocation))
     return ErrorCode.serverFull;
+  publishChannels(state.rules, turn, now, allocation);
   sendProtected(state, beginSuccess(state, question), question, asker);
   return "served";
 }
@@ -95,6 +97,7 @@ export function bindChannel(state: ServerState, turn: TurnState, { question, ask
   if (!allocation.hasRoomFor(now, number, channelsPerAllocation)) return ErrorCode.serverFull;
   if (!allocation.permit([peer], now + permissionMs, now, permissionsPerAllocation)) return ErrorCode.serverFull;
   allocation.bind(now, number, peer, now + channelMs);
+  publishChannels(state.rules, turn, now, allocation);
   sendProtected(state, beginSuccess(state, question), question, asker);
   return "served";
 }

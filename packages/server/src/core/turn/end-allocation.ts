@@ -15,10 +15,10 @@ export function endAllocation(
 ): void {
   const { tuples, mobility } = allocation;
   for (const { pipe } of turn.pipes.of(allocation)) endPipe({ state, turn, now, out }, pipe);
-  turn.allocations.end(allocation, out);
+  const left = turn.allocations.end(allocation, out);
   for (const { port, address } of tuples) state.streams.release(now, port, address);
   for (const ticket of [mobility?.ticket, mobility?.last?.ticket]) if (ticket) turn.mobilityTickets.drop(ticket);
   if (allocation.account === undefined) return;
-  state.quotas.giveBack(allocation.account, allocation.credit);
+  state.quotas.giveBack(allocation.account, left);
   state.quotas.close(allocation.account);
 }

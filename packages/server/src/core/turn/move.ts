@@ -11,6 +11,7 @@ import type { Asker } from "./asker.ts";
 import { type Changed, refresh, sendRefreshed } from "./changes.ts";
 import { endAllocation } from "./end-allocation.ts";
 import type { Mobility } from "./mobility.ts";
+import { publishChannels } from "./relay-rules.ts";
 import type { TurnState } from "./turn-state.ts";
 
 /** A Refresh with a MOBILITY-TICKET, which the 5-tuple that it comes from has no part in finding. */
@@ -46,6 +47,7 @@ export function settleMove(state: ServerState, turn: TurnState, now: number, all
   allocation.mobility.next = undefined;
   allocation.tuple = next;
   turn.allocations.leave(old);
+  publishChannels(state.rules, turn, now, allocation);
   state.streams.release(now, old.port, old.address);
 }
 
@@ -65,6 +67,7 @@ export function allocationStreamEnded(
   else if (mobility.next !== undefined) return settleMove(state, turn, now, allocation);
   else mobility.isAway = true;
   turn.allocations.leave(tuple);
+  publishChannels(state.rules, turn, now, allocation);
 }
 
 function go(
@@ -84,6 +87,7 @@ function go(
   if (mobility.isAway) allocation.tuple = tuple;
   else mobility.next = tuple;
   mobility.isAway = false;
+  publishChannels(state.rules, turn, now, allocation);
   if (passed === undefined) return;
   turn.allocations.leave(passed);
   state.streams.release(now, passed.port, passed.address);

@@ -83,12 +83,12 @@ function relayToPeer(relaying: Relaying, allocation: Allocation, peer: Address, 
   return "served";
 }
 
-function spend({ state, now }: Relaying, allocation: Allocation, bytes: number): boolean {
-  if (allocation.credit < bytes)
-    allocation.credit += state.quotas.grant(now, allocation.account, bytes - allocation.credit);
-  if (allocation.credit < bytes) return false;
-  allocation.credit -= bytes;
-  return true;
+function spend({ state, now }: Relaying, { account, credit }: Allocation, bytes: number): boolean {
+  const { rules, quotas } = state;
+  if (credit === undefined) return false;
+  if (rules.spend(credit, bytes)) return true;
+  rules.addCredit(credit, quotas.grant(now, account, bytes - rules.creditOf(credit)));
+  return rules.spend(credit, bytes);
 }
 
 function channelDataOf(

@@ -2,6 +2,7 @@
 import type { Deadlines, Random, ServerPrimitives } from "@fractal-punch/machine";
 import { StunBuilder } from "@fractal-punch/wire";
 import type { Clock } from "../clock.ts";
+import type { Rules } from "../forwarding/rules.ts";
 import type { Limits } from "../limits.ts";
 import type { Network } from "../networks.ts";
 import { RelayPolicy } from "../relay-policy.ts";
@@ -53,16 +54,17 @@ export interface TurnSurroundings {
   readonly deadlines: Deadlines<Timed>;
   readonly revocations: Revocations;
   readonly tuples: Tuples;
+  readonly rules: Rules;
 }
 
 export function createTurnState(options: TurnOptions, surroundings: TurnSurroundings): TurnState {
-  const { primitives, random, secret, limits, clock, deadlines, revocations, tuples } = surroundings;
+  const { primitives, random, secret, limits, clock, deadlines, revocations, tuples, rules } = surroundings;
   const { realm, users, relayPorts, allow, deny } = options;
   const holdings = new Holdings();
   return {
     credentials: new Credentials({ primitives, secret, realm, users }, clock, revocations, limits),
     holdings,
-    allocations: new Allocations(tuples, deadlines, holdings),
+    allocations: new Allocations(tuples, deadlines, holdings, rules),
     openings: new Openings(relayPorts),
     reservations: new Reservations(deadlines, holdings),
     pipes: new Pipes(),
