@@ -45,13 +45,13 @@ export function textOf(message: StunMessage, type: number): string | undefined {
 }
 
 export function u32Of(message: StunMessage, type: number): number | undefined {
-  const value = message.fixed(type, 4);
-  return value && readU32(value, 0);
+  const at = message.start(type, 4);
+  return at < 0 ? undefined : readU32(message.bytes, at);
 }
 
 export function u64Of(message: StunMessage, type: number): number | undefined {
-  const value = message.fixed(type, 8);
-  return value && readU64(value, 0);
+  const at = message.start(type, 8);
+  return at < 0 ? undefined : readU64(message.bytes, at);
 }
 
 /** A number in the range of channels, up to `last`. */

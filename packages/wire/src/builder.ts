@@ -2,7 +2,7 @@
  * Writing STUN messages, one at a time, into one arena: `begin`, attributes, integrity, fingerprint, `bytes`. What
  * `bytes` gives is valid until the next `begin`.
  */
-import { type Address, assert, ipBytes, type Macs } from "@fractal-punch/machine";
+import { type Address, assert, type Macs } from "@fractal-punch/machine";
 import { writeU16, writeU32, writeU64 } from "./bytes.ts";
 import { integrityOf, integritySha1Of } from "./integrity.ts";
 import { fingerprintOf, headerBytes } from "./message.ts";
@@ -14,6 +14,8 @@ const fingerprintAttributeBytes = 8;
 
 export class StunBuilder {
   readonly #arena: Uint8Array;
+  /** Beginnings of the arena, by a quarter of their length: a view costs more than what most are made for. */
+  readonly #views: Uint8Array[] = [];
   #length = 0;
 
   /** Room for more than one datagram's worth is for what a client gets over TCP, or fragmented. */
@@ -73,14 +75,16 @@ export class StunBuilder {
 
   /** RFC 8489 section 14.2: port and address XORed with the cookie and, for IPv6, the transaction id. */
   xorAddress(type: number, address: Address): this {
-    const ip = ipBytes(address);
-    for (let i = 0; i < ip.length; i++) ip[i] = (ip[i] ?? 0) ^ (this.#arena[4 + i] ?? 0);
-    return this.#address(type, ip, address.port ^ (magicCookie >>> 16));
+    const at = this.#address(type, address, address.port ^ (magicCookie >>> 16));
+    const end = this.#length;
+    for (let i = at; i < end; i++) this.#arena[i] = (this.#arena[i] ?? 0) ^ (this.#arena[4 + i - at] ?? 0);
+    return this;
   }
 
   /** The same without the XOR: MAPPED-ADDRESS (RFC 8489 section 14.1), RESPONSE-ORIGIN and OTHER-ADDRESS (RFC 5780). */
   address(type: number, address: Address): this {
-    return this.#address(type, ipBytes(address), address.port);
+    this.#address(type, address, address.port);
+    return this;
   }
 
   /** RFC 8489 section 14.8, with a reason for people. */
@@ -106,7 +110,7 @@ export class StunBuilder {
   mac(type: number, macs: Macs, key: Uint8Array): this {
     const before = this.#length;
     const at = this.#room(type, 32);
-    this.#arena.set(integrityOf(macs, key, this.#arena, before), at);
+    this.#arena.set(integrityOf(macs, key, this.#view(before)), at);
     return this;
   }
 
@@ -118,7 +122,7 @@ export class StunBuilder {
   integritySha1(macs: Macs, key: Uint8Array): this {
     const before = this.#length;
     const at = this.#room(Attribute.messageIntegrity, 20);
-    this.#arena.set(integritySha1Of(macs, key, this.#arena, before), at);
+    this.#arena.set(integritySha1Of(macs, key, this.#view(before)), at);
     return this;
   }
 
@@ -133,16 +137,25 @@ export class StunBuilder {
   /** The finished message. */
   bytes(): Uint8Array {
     writeU16(this.#arena, 2, this.#length - headerBytes);
-    return this.#arena.subarray(0, this.#length);
+    return this.#view(this.#length);
   }
 
-  #address(type: number, ip: Uint8Array, port: number): this {
-    const at = this.#room(type, 4 + ip.length);
-    this.#arena[at] = 0;
-    this.#arena[at + 1] = ip.length === 4 ? 1 : 2;
-    writeU16(this.#arena, at + 2, port);
-    this.#arena.set(ip, at + 4);
-    return this;
+  /** Gives where the IP address starts. */
+  #address(type: number, address: Address, port: number): number {
+    const arena = this.#arena;
+    const at = this.#room(type, address.family === 4 ? 8 : 20);
+    arena[at] = 0;
+    arena[at + 1] = address.family === 4 ? 1 : 2;
+    writeU16(arena, at + 2, port);
+    if (address.family === 4) writeU32(arena, at + 4, address.ip);
+    else for (let i = 0; i < 16; i++) arena[at + 4 + i] = address.ip.charCodeAt(i);
+    return at + 4;
+  }
+
+  /** Every length here is a multiple of 4. */
+  #view(length: number): Uint8Array {
+    if (length > maxPayloadBytes) return this.#arena.subarray(0, length);
+    return (this.#views[length >> 2] ??= this.#arena.subarray(0, length));
   }
 
   #room(type: number, length: number): number {

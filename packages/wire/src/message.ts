@@ -26,6 +26,7 @@ export class StunMessage {
   readonly #types = new Uint16Array(maxAttributes);
   /** Where each attribute's header starts, in steps of 4 bytes. */
   readonly #words = new Uint16Array(maxAttributes);
+  readonly #transactionId = new Uint8Array(12);
 
   /**
    * Takes the datagram in, and says what is wrong with it if anything is. Attributes behind an integrity attribute are
@@ -44,9 +45,10 @@ export class StunMessage {
     return fault;
   }
 
-  /** A view of the 12 bytes that pair an answer with its question. */
+  /** The 12 bytes that pair an answer with its question, valid until another message is loaded. */
   get transactionId(): Uint8Array {
-    return this.bytes.subarray(8, headerBytes);
+    for (let i = 0; i < this.#transactionId.length; i++) this.#transactionId[i] = this.bytes[8 + i] ?? 0;
+    return this.#transactionId;
   }
 
   /** A view of the value of the first attribute of that type; `undefined` when there is none. */
@@ -69,6 +71,12 @@ export class StunMessage {
   fixed(type: number, lengthBytes: number): Uint8Array | undefined {
     const value = this.value(type);
     return value?.length === lengthBytes ? value : undefined;
+  }
+
+  /** Where the value of the first attribute of that type starts; -1 when there is none, or its length is another. */
+  start(type: number, lengthBytes: number): number {
+    const at = this.offset(type);
+    return at >= 0 && readU16(this.bytes, at + 2) === lengthBytes ? at + 4 : -1;
   }
 
   has(type: number): boolean {

@@ -137,6 +137,11 @@ export function isLeaving(message: StunMessage): boolean {
   return u32Of(message, Attribute.lifetime) === 0;
 }
 
+/** The SEQUENCE of a refresh, whose host is known by its key; `undefined` when a field is missing or malformed. */
+export function refreshSequence(message: StunMessage): number | undefined {
+  return message.start(Attribute.instance, 8) < 0 ? undefined : u64Of(message, Attribute.sequence);
+}
+
 export function decodeRegistration(message: StunMessage): Registration | undefined {
   const hostKey = message.fixed(Attribute.hostId, 32)?.slice();
   const instance = message.fixed(Attribute.instance, 8)?.slice();

@@ -1,17 +1,32 @@
 /** Text and bytes: ASCII, base64url (RFC 4648 section 5) and base32 (section 6, lower case), both without padding. */
 
-const base64Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-const base32Alphabet = "abcdefghijklmnopqrstuvwxyz234567";
+const base64Alphabet = alphabetOf("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+const base32Alphabet = alphabetOf("abcdefghijklmnopqrstuvwxyz234567");
+
+/** Digits that stand for a number of bits. */
+interface Alphabet {
+  /** Character codes, by digit. */
+  readonly codes: Uint8Array;
+  /** By character code; 255 for what is no digit. */
+  readonly digits: Uint8Array;
+}
+
+function alphabetOf(characters: string): Alphabet {
+  const codes = Uint8Array.from(characters, (character) => character.charCodeAt(0));
+  const digits = new Uint8Array(256).fill(255);
+  for (const [digit, code] of codes.entries()) digits[code] = digit;
+  return { codes, digits };
+}
 
 /** The characters as bytes; characters above 255 do not occur in what this project writes, and become "?". */
 export function asciiBytes(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);
-  let at = 0;
-  for (const character of text) {
-    const code = character.charCodeAt(0);
-    bytes[at++] = code > 0xff ? 0x3f : code;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0xff) return asciiBytes(Array.from(text, (character) => (character > "\u00ff" ? "?" : character)).join(""));
+    bytes[i] = code;
   }
-  return at === bytes.length ? bytes : bytes.slice(0, at);
+  return bytes;
 }
 
 /**
@@ -42,7 +57,7 @@ export function base32Bytes(text: string): Uint8Array | undefined {
   return digitsBytes(text, 5, base32Alphabet);
 }
 
-function digitsText(bytes: Uint8Array, bitsPerDigit: number, alphabet: string): string {
+function digitsText(bytes: Uint8Array, bitsPerDigit: number, { codes }: Alphabet): string {
   const mask = (1 << bitsPerDigit) - 1;
   const digits = new Uint8Array(Math.ceil((bytes.length * 8) / bitsPerDigit));
   let at = 0;
@@ -53,21 +68,21 @@ function digitsText(bytes: Uint8Array, bitsPerDigit: number, alphabet: string): 
     bits += 8;
     while (bits >= bitsPerDigit) {
       bits -= bitsPerDigit;
-      digits[at++] = alphabet.charCodeAt((held >> bits) & mask);
+      digits[at++] = codes[(held >> bits) & mask] ?? 0;
     }
   }
-  if (bits > 0) digits[at] = alphabet.charCodeAt((held << (bitsPerDigit - bits)) & mask);
+  if (bits > 0) digits[at] = codes[(held << (bitsPerDigit - bits)) & mask] ?? 0;
   return asciiText(digits);
 }
 
-function digitsBytes(text: string, bitsPerDigit: number, alphabet: string): Uint8Array | undefined {
+function digitsBytes(text: string, bitsPerDigit: number, { digits }: Alphabet): Uint8Array | undefined {
   const bytes = new Uint8Array(Math.floor((text.length * bitsPerDigit) / 8));
   let at = 0;
   let held = 0;
   let bits = 0;
-  for (const character of text) {
-    const digit = alphabet.indexOf(character);
-    if (digit < 0) return undefined;
+  for (let i = 0; i < text.length; i++) {
+    const digit = digits[text.charCodeAt(i)] ?? 255;
+    if (digit === 255) return undefined;
     held = ((held << bitsPerDigit) | digit) & 0xffff;
     bits += bitsPerDigit;
     if (bits < 8) continue;

@@ -33,31 +33,41 @@ export class Buckets<Key> {
 
   /** Whether that many tokens are there; takes none. */
   admits(now: number, key: Key, tokens: number = 1): boolean {
-    const missing = Math.max(this.#fullAtOf(now, key) - now, 0) / this.#msPerToken;
-    return missing + tokens <= this.#burst + rounding;
+    return this.#holds(now, this.#fullAtOf(this.#fullAt.get(now, key)), tokens);
   }
 
   /** Takes tokens whether they are there or not; a bucket never owes any. */
   charge(now: number, key: Key, tokens: number = 1): void {
-    const fullAt = Math.max(this.#fullAtOf(now, key), now) + tokens * this.#msPerToken;
-    const capped = Math.min(fullAt, now + this.#burst * this.#msPerToken);
-    if (this.#overflows(now, key)) this.#overflowFullAt = capped;
-    else this.#fullAt.set(now, key, capped);
+    this.#charge(now, key, this.#fullAt.get(now, key), tokens);
   }
 
   /** Takes a token if one is there. */
   take(now: number, key: Key): boolean {
-    if (!this.admits(now, key)) return false;
-    this.charge(now, key);
+    const known = this.#fullAt.get(now, key);
+    if (!this.#holds(now, this.#fullAtOf(known), 1)) return false;
+    this.#charge(now, key, known, 1);
     return true;
   }
 
-  /** The time at which the bucket is full again. */
-  #fullAtOf(now: number, key: Key): number {
-    return this.#overflows(now, key) ? this.#overflowFullAt : (this.#fullAt.get(now, key) ?? -Infinity);
+  #holds(now: number, fullAt: number, tokens: number): boolean {
+    const missing = Math.max(fullAt - now, 0) / this.#msPerToken;
+    return missing + tokens <= this.#burst + rounding;
   }
 
-  #overflows(now: number, key: Key): boolean {
-    return this.#fullAt.get(now, key) === undefined && this.#fullAt.size >= this.#maximum;
+  /** `known`: what the table has of it. */
+  #charge(now: number, key: Key, known: number | undefined, tokens: number): void {
+    const fullAt = Math.max(this.#fullAtOf(known), now) + tokens * this.#msPerToken;
+    const capped = Math.min(fullAt, now + this.#burst * this.#msPerToken);
+    if (this.#overflows(known)) this.#overflowFullAt = capped;
+    else this.#fullAt.set(now, key, capped);
+  }
+
+  /** The time at which the bucket is full again. */
+  #fullAtOf(known: number | undefined): number {
+    return this.#overflows(known) ? this.#overflowFullAt : (known ?? -Infinity);
+  }
+
+  #overflows(known: number | undefined): boolean {
+    return known === undefined && this.#fullAt.size >= this.#maximum;
   }
 }

@@ -10,6 +10,7 @@ import {
   integrityMatches,
   isLeaving,
   macMatches,
+  refreshSequence,
   type Registration as RegistrationRequest,
   type TlsEntrance,
   xorAddress,
@@ -40,11 +41,11 @@ function refresh(state: ServerState, question: Question, hostKey: Uint8Array): O
   const registration = state.registrations.find(hostKey);
   if (registration?.isAt(question.port, from) !== true) return refused(ErrorCode.unauthenticated);
   if (!integrityMatches(state.primitives, registration.key, message)) return refused(ErrorCode.unauthenticated);
-  const request = decodeRegistration(message);
-  if (request === undefined) return "malformed";
+  const sequence = refreshSequence(message);
+  if (sequence === undefined) return "malformed";
   return isLeaving(message)
-    ? leave(state, question, registration, request)
-    : renew(state, question, registration, request);
+    ? leave(state, question, registration, sequence)
+    : renew(state, question, registration, sequence);
 }
 
 /** The host goes, in this family; its channels end when nothing more travels over them. */
@@ -52,12 +53,12 @@ function leave(
   state: ServerState,
   question: Question,
   registration: Registration,
-  request: RegistrationRequest,
+  sequence: number,
 ): Outcome {
   const { legs } = state.registrations;
   const leg = registration.leg(question.from.family);
-  if (request.sequence <= legs.sequence(leg)) return "replay";
-  legs.setSequence(leg, request.sequence);
+  if (sequence <= legs.sequence(leg)) return "replay";
+  legs.setSequence(leg, sequence);
   const answered = answer(question, registeredBytes(state, question, registration, 0));
   lapse(state, question.now, registration, [leg], "left", question.out);
   return answered;
@@ -82,10 +83,10 @@ function prove(state: ServerState, question: Question, hostKey: Uint8Array): Out
   const request = decodeRegistration(message);
   if (request === undefined) return refused(ErrorCode.badRequest, key);
   const known = state.registrations.find(hostKey);
-  if (known?.isOf(request.instance) === true && isReplay(state, known, question, request)) return "replay";
+  if (known?.isOf(request.instance) === true && isReplay(state, known, question, request.sequence)) return "replay";
   const registration = registrationFor(state, question, ticket, request, dh);
   if (!(registration instanceof Registration)) return refused(registration, key);
-  return renew(state, question, registration, request);
+  return renew(state, question, registration, request.sequence);
 }
 
 /** The registration of this instance: the one there is, or a new one in place of an older instance's. */
@@ -124,14 +125,17 @@ function renew(
   state: ServerState,
   question: Question,
   registration: Registration,
-  request: RegistrationRequest,
+  sequence: number,
 ): Outcome {
   const { now, from, port } = question;
   const { registrations } = state;
-  if (isReplay(state, registration, question, request)) return "replay";
+  if (isReplay(state, registration, question, sequence)) return "replay";
   const isNews = !registration.isAt(port, from);
-  if (isNews || registrations.legs.sequence(registration.leg(from.family)) !== request.sequence) {
-    registrations.place(registration, question, request.sequence, now + state.limits.registrationLifeMs);
+  const leg = registration.leg(from.family);
+  if (isNews || registrations.legs.sequence(leg) !== sequence) {
+    const endsAt = now + state.limits.registrationLifeMs;
+    if (isNews) registrations.place(registration, question, sequence, endsAt);
+    else registrations.legs.renew(leg, sequence, endsAt);
     state.streams.trust(now, port, from);
     watchTicket(state, now, registration);
     registrations.settle(registration);
@@ -163,7 +167,7 @@ function isReplay(
   state: ServerState,
   registration: Registration,
   { from, port }: Question,
-  { sequence }: RegistrationRequest,
+  sequence: number,
 ): boolean {
   const { legs } = state.registrations;
   const leg = registration.leg(from.family);

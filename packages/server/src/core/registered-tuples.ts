@@ -66,7 +66,7 @@ export class RegisteredTuples {
   /** Whether the row is that of this 5-tuple. */
   isOf(row: number, port: PortId, address: Address): boolean {
     this.#writeKey(port, address);
-    return this.#table.hasKey(row, this.#key);
+    return this.#table.rows.startsWith(row, this.#key);
   }
 
   /** How many are registered there. */

@@ -30,6 +30,7 @@ export class Registration {
   /** For what does not wait until a leg lapses. */
   deadline: Deadline<Timed> | undefined;
   readonly #tables: RegistrationTables;
+  #key: Uint8Array | undefined;
 
   constructor(row: number, tables: RegistrationTables) {
     this.row = row;
@@ -47,7 +48,7 @@ export class Registration {
 
   /** The registration key: signs refreshes, introductions and notices. A view. */
   get key(): Uint8Array {
-    return this.#tables.hosts.registrationKey(this.row);
+    return (this.#key ??= this.#tables.hosts.registrationKey(this.row));
   }
 
   get holder(): Holder {

@@ -119,11 +119,10 @@ export class Registrations {
     this.#hosts.setHolder(registration.row, this.#holders.join(ticket, account).number);
   }
 
-  /** The host is reachable there from now on; its channels of that family follow, to a stream all of them. */
+  /** The host is reachable there from now on, where it was not; its channels of that family follow, to a stream all of them. */
   place(registration: Registration, { port, from, options }: Origin, sequence: number, endsAt: number): void {
     const { family } = from;
     const leg = registration.leg(family);
-    if (registration.isAt(port, from)) return this.legs.renew(leg, sequence, endsAt);
     const isStream = this.#tuples.isStream(port);
     // Who comes by a stream has no UDP of either family.
     const following = [registration.tuples[family], isStream ? registration.tuples[family === 4 ? 6 : 4] : undefined];

@@ -39,7 +39,7 @@ export class RowTable {
     const mask = slots.length / 2 - 1;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const row = slots[2 * slot + 1] ?? 0;
-      if (row === 0 || (slots[2 * slot] === hash && this.hasKey(row, key))) return row;
+      if (row === 0 || (slots[2 * slot] === hash && this.rows.startsWith(row, key))) return row;
     }
   }
 
@@ -68,12 +68,6 @@ export class RowTable {
       assert(part.slots[2 * slot + 1] !== 0, "a row that is removed is in the table");
     closeUp(part.slots, slot);
     this.rows.free(row);
-  }
-
-  /** Whether the row is that of this key. */
-  hasKey(row: number, key: Uint32Array): boolean {
-    for (let i = 0; i < this.#keyWords; i++) if (this.rows.word(row, i) !== key[i]) return false;
-    return true;
   }
 }
 

@@ -58,6 +58,14 @@ export class Rows {
     return this.#blocks[row >>> rowsPerBlockBits]?.words[this.#start(row) + at] ?? 0;
   }
 
+  /** Whether the row begins with these words. */
+  startsWith(row: number, expected: Uint32Array): boolean {
+    const words = this.#blocks[row >>> rowsPerBlockBits]?.words;
+    const start = this.#start(row);
+    for (let i = 0; i < expected.length; i++) if (words?.[start + i] !== expected[i]) return false;
+    return true;
+  }
+
   setWord(row: number, at: number, value: number): void {
     const words = this.#blocks[row >>> rowsPerBlockBits]?.words;
     if (words !== undefined) words[this.#start(row) + at] = value;

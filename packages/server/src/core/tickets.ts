@@ -26,7 +26,8 @@ interface AnyTicket {
   readonly username: string;
   /** Its bytes are the key; kept as text, which takes a fifth of the memory. */
   readonly password: string;
-  readonly hash: string;
+  /** What stands for it in lists of revocations; made when there are any. */
+  hash: string | undefined;
   /** The earlier of its own and its minter's. */
   readonly expiresAtMs: number;
   /** Anybody can mint it, so an address must be proven before it is served. */
@@ -85,11 +86,15 @@ export class Tickets {
   admit(now: number, message: StunMessage): Admitted | Refused {
     const username = textOf(message, Attribute.username);
     if (username === undefined || username.length > maxUsernameBytes) return refused(ErrorCode.ticketWrong);
-    const ticket = this.#known.get(now, username) ?? this.#derive(username);
+    const known = this.#known.get(now, username);
+    const ticket = known ?? this.#derive(now, username);
     if (ticket === undefined) return refused(ErrorCode.ticketWrong);
     const key = asciiBytes(ticket.password);
     if (!integrityMatches(this.#macs, key, message)) return refused(ErrorCode.ticketWrong);
     this.#remember(now, ticket);
+    // A host uses its own only when it registers anew, its clients' are derived from it all the time.
+    if (known === undefined && ticket.kind === "client" && ticket.minter !== undefined)
+      this.#remember(now, ticket.minter);
     if (this.hasExpired(now, ticket)) return refused(ErrorCode.ticketExpired, key);
     if (this.isRevoked(ticket)) return refused(ErrorCode.ticketRevoked, key);
     return { ticket, key };
@@ -100,8 +105,10 @@ export class Tickets {
   }
 
   isRevoked(ticket: KnownTicket): boolean {
+    if (this.#revocations.size === 0) return false;
+    ticket.hash ??= revocationHash(this.#macs, this.#secret, ticket.username);
     if (this.#revocations.has(ticket.hash)) return true;
-    return ticket.kind === "client" && ticket.minter !== undefined && this.#revocations.has(ticket.minter.hash);
+    return ticket.kind === "client" && ticket.minter !== undefined && this.isRevoked(ticket.minter);
   }
 
   #remember(now: number, ticket: KnownTicket): void {
@@ -109,7 +116,7 @@ export class Tickets {
     this.#known.set(now, ticket.username, ticket);
   }
 
-  #derive(username: string): KnownTicket | undefined {
+  #derive(now: number, username: string): KnownTicket | undefined {
     const scope = ticketScope(username);
     if (scope === undefined) return undefined;
     const expiresAtMs = scope.expirySeconds * 1000;
@@ -117,7 +124,8 @@ export class Tickets {
     const hostKey = hostIdBytes(scope.hostId);
     if (hostKey === undefined) return undefined;
     const host = asciiText(hostKey);
-    const minter = scope.hostUsername === undefined ? undefined : this.#derive(scope.hostUsername);
+    const { hostUsername } = scope;
+    const minter = hostUsername === undefined ? undefined : this.#ticket(now, hostUsername);
     if (minter?.kind !== "host") {
       return { kind: "client", host, expiresAtMs, open: false, ...this.#keyed(username, this.#secret) };
     }
@@ -133,13 +141,16 @@ export class Tickets {
     };
   }
 
+  #ticket(now: number, username: string): KnownTicket | undefined {
+    return this.#known.get(now, username) ?? this.#derive(now, username);
+  }
+
   #deriveHost(username: string, name: string, expiresAtMs: number): HostTicket {
     const open = this.#open && name === openName;
     return { kind: "host", name, expiresAtMs, open, ...this.#keyed(username, open ? openSecret : this.#secret) };
   }
 
   #keyed(username: string, mintedWith: string): Pick<AnyTicket, "username" | "password" | "hash"> {
-    const password = ticketPassword(this.#macs, mintedWith, username);
-    return { username, password, hash: revocationHash(this.#macs, this.#secret, username) };
+    return { username, password: ticketPassword(this.#macs, mintedWith, username), hash: undefined };
   }
 }
