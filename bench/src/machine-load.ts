@@ -79,6 +79,7 @@ function allocateMicros(): number {
     const from = Array.from({ length: questionsARound }, (_, client) => clientAddress(client));
     const asks = from.map(() => turn.ask());
     const refusals: Uint8Array[] = [];
+    collect();
     const askMicros = cpuMicrosOf(() => {
       for (const [client, address] of from.entries()) {
         hosts.receive(address, asks[client] ?? none);
@@ -89,6 +90,7 @@ function allocateMicros(): number {
     const signed = (method: number): TurnQuestion[] =>
       from.map((address, client) => turn.proof(address, names[client] ?? "", refusals[client] ?? none, method));
     const proofs = signed(Method.allocate);
+    collect();
     const allocateCost = cpuMicrosOf(() => {
       for (const proof of proofs) turn.allocate(proof);
     });
@@ -112,6 +114,8 @@ function costOf(prepare: () => Round): number {
   const costs: number[] = [];
   for (let round = 0; round <= rounds; round++) {
     const { questions, answers } = prepare();
+    // What it took to make the questions is not to be collected while they are answered.
+    collect();
     const before = hosts.out.sent;
     const micros = cpuMicrosOf(() => {
       hosts.pass(0);
@@ -134,9 +138,13 @@ function cpuMicrosOf(work: () => void): number {
 
 /** After a collection. */
 function residentBytes(): number {
+  collect();
+  return process.memoryUsage.rss();
+}
+
+function collect(): void {
   if (globalThis.gc === undefined) throw new Error("run this with --expose-gc");
   globalThis.gc();
   // Once more, because the first time frees array buffers in another thread, which the second time waits for.
   globalThis.gc();
-  return process.memoryUsage.rss();
 }

@@ -23,7 +23,8 @@ export function asciiBytes(text: string): Uint8Array {
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    if (code > 0xff) return asciiBytes(Array.from(text, (character) => (character > "\u00ff" ? "?" : character)).join(""));
+    if (code > 0xff)
+      return asciiBytes(Array.from(text, (character) => (character > "\u00ff" ? "?" : character)).join(""));
     bytes[i] = code;
   }
   return bytes;

@@ -1,14 +1,6 @@
 /** Nonces prove an address and cost no memory (docs/protocol.md section 2): a time, and an HMAC over it and the address. */
 import { type Address, equalBytes, ipBytes, type Macs } from "@fractal-punch/machine";
-import {
-  asciiBytes,
-  asciiText,
-  base64UrlBytes,
-  base64UrlText,
-  readU32,
-  writeU16,
-  writeU32,
-} from "@fractal-punch/wire";
+import { asciiBytes, asciiText, base64UrlBytes, base64UrlText, readU32, writeU16, writeU32 } from "@fractal-punch/wire";
 
 const timeBytes = 4;
 const macBytes = 16;

@@ -10,8 +10,8 @@ import {
   integrityMatches,
   isLeaving,
   macMatches,
-  refreshSequence,
   type Registration as RegistrationRequest,
+  refreshSequence,
   type TlsEntrance,
   xorAddress,
 } from "@fractal-punch/wire";
@@ -49,12 +49,7 @@ function refresh(state: ServerState, question: Question, hostKey: Uint8Array): O
 }
 
 /** The host goes, in this family; its channels end when nothing more travels over them. */
-function leave(
-  state: ServerState,
-  question: Question,
-  registration: Registration,
-  sequence: number,
-): Outcome {
+function leave(state: ServerState, question: Question, registration: Registration, sequence: number): Outcome {
   const { legs } = state.registrations;
   const leg = registration.leg(question.from.family);
   if (sequence <= legs.sequence(leg)) return "replay";
@@ -121,12 +116,7 @@ function registrationFor(
 }
 
 /** Takes the sequence number, and answers; to a repeat, whose answer was lost, it answers only. */
-function renew(
-  state: ServerState,
-  question: Question,
-  registration: Registration,
-  sequence: number,
-): Outcome {
+function renew(state: ServerState, question: Question, registration: Registration, sequence: number): Outcome {
   const { now, from, port } = question;
   const { registrations } = state;
   if (isReplay(state, registration, question, sequence)) return "replay";
@@ -163,12 +153,7 @@ function tlsEntrance({ ports: { tlsPort: port }, tlsKeyHash: keyHash }: ServerSt
 }
 
 /** Whether the sequence number has not grown, other than in a repeat from the registered address. */
-function isReplay(
-  state: ServerState,
-  registration: Registration,
-  { from, port }: Question,
-  sequence: number,
-): boolean {
+function isReplay(state: ServerState, registration: Registration, { from, port }: Question, sequence: number): boolean {
   const { legs } = state.registrations;
   const leg = registration.leg(from.family);
   if (legs.state(leg) === "absent" || sequence > legs.sequence(leg)) return false;

@@ -42,6 +42,11 @@ export class Registrations {
   readonly #tables: RegistrationTables;
   /** By row; those that are more than their row. */
   readonly #kept = new Map<number, Registration>();
+  /**
+   * The one that was asked for last. V8 throws compiled code away when a collection finds no object of the kind that the
+   * code is for, and there may be no other.
+   */
+  #latest: Registration | undefined;
 
   constructor(tuples: Tuples, channels: Channels, deadlines: Deadlines<Timed>, limits: Limits, hash: HalfSipHash) {
     this.#tuples = tuples;
@@ -110,6 +115,7 @@ export class Registrations {
     }
     this.arm(registration, undefined);
     this.#kept.delete(row);
+    if (this.#latest?.row === row) this.#latest = undefined;
     this.#hosts.remove(row);
     this.#holders.leave(holder);
   }
@@ -197,7 +203,10 @@ export class Registrations {
   }
 
   #at(row: number): Registration {
-    return this.#kept.get(row) ?? new Registration(row, this.#tables);
+    const kept = this.#kept.get(row);
+    if (kept !== undefined) return kept;
+    if (this.#latest?.row !== row) this.#latest = new Registration(row, this.#tables);
+    return this.#latest;
   }
 
   #keep(registration: Registration, family: 4 | 6, tuple: Tuple): Tuple {

@@ -44,6 +44,8 @@ export class Tuples {
   readonly #byPort: Map<AddressKey, Tuple>[] = [];
   /** How many are an object and a row. */
   #both = 0;
+  /** The one made last, for the reason that `Registrations` has. */
+  latestCopy: Tuple | undefined;
 
   constructor(ports: Ports, hash: HalfSipHash) {
     this.#ports = ports;
@@ -131,6 +133,8 @@ export class Tuples {
   #copy(row: number, address: Address): Tuple {
     const registered = this.#registered;
     const port = registered.port(row);
-    return new Tuple(port, address, this.isStream(port), registered.options(row), registered.hosts(row));
+    const copy = new Tuple(port, address, this.isStream(port), registered.options(row), registered.hosts(row));
+    this.latestCopy = copy;
+    return copy;
   }
 }
