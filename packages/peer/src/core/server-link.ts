@@ -44,6 +44,8 @@ export class ServerLink implements Sleeper {
   rttMs: number | undefined;
   #server: Address;
   #secondMapped: Address | undefined;
+  /** What both ports of the server saw last; it says how the NAT maps as long as this is its public IP address. */
+  #stable: Address | undefined;
   /** Asked, too, whenever the first answers with another address. */
   #secondPort: number | undefined;
   #epoch: string | undefined;
@@ -76,6 +78,7 @@ export class ServerLink implements Sleeper {
     this.mapped = undefined;
     this.rttMs = undefined;
     this.#secondMapped = undefined;
+    this.#stable = undefined;
     this.#epoch = undefined;
     return true;
   }
@@ -130,6 +133,7 @@ export class ServerLink implements Sleeper {
       encode: (id: Uint8Array): Uint8Array => encodeBinding(this.#context.builder, id, false),
       answered: (_: number, message: StunMessage): void => {
         this.#secondMapped = decodeBound(message)?.mapped;
+        this.#noteStable();
       },
       givenUp: (): void => {
         this.#secondMapped = undefined;
@@ -138,7 +142,10 @@ export class ServerLink implements Sleeper {
     this.request(now, request, out);
   }
 
-  /** How the NAT maps this socket. `interfaces`: this machine's own addresses. */
+  /**
+   * How the NAT maps this socket. `interfaces`: this machine's own addresses. One that has mapped it alike for both ports
+   * and now does not has lost one of the two mappings, and the port was not free when it was made anew.
+   */
   mapping(interfaces: readonly InterfaceAddress[]): NatMapping {
     const { mapped } = this;
     if (this.blocked) return "blocked";
@@ -146,7 +153,7 @@ export class ServerLink implements Sleeper {
     const own = interfaces.some(({ address }) => sameIp(address, mapped));
     if (own && mapped.port === this.local?.port) return "none";
     if (!this.#secondMapped) return "unknown";
-    return sameAddress(mapped, this.#secondMapped) ? "stable" : "varying";
+    return this.#stable && sameIp(mapped, this.#stable) ? "stable" : "varying";
   }
 
   learnRtt(sampleMs: number | undefined): void {
@@ -159,9 +166,10 @@ export class ServerLink implements Sleeper {
     const before = this.mapped;
     const epochBefore = this.#epoch;
     this.mapped = mapped;
+    this.#noteStable();
     if (epoch) this.#epoch = asciiText(epoch);
     this.#context.deadlines.set(this.#keepalive, now + keepaliveMs);
-    if (!before) this.#owner.addressKnown(now, this, out);
+    if (!before) this.#known(now, out);
     else if (!sameAddress(before, mapped)) this.#moved(now, out);
     else if (epochBefore !== undefined && epochBefore !== this.#epoch) this.#owner.serverRestarted(now, this, out);
   }
@@ -183,6 +191,17 @@ export class ServerLink implements Sleeper {
       },
     };
     this.request(now, request, out);
+  }
+
+  /** The second port may have answered long before, to a socket whose address was another one. */
+  #known(now: number, out: Out): void {
+    if (this.#secondPort !== undefined && this.#secondMapped && !this.#stable) this.profile(now, this.#secondPort, out);
+    this.#owner.addressKnown(now, this, out);
+  }
+
+  #noteStable(): void {
+    const { mapped } = this;
+    if (mapped && this.#secondMapped && sameAddress(mapped, this.#secondMapped)) this.#stable = mapped;
   }
 
   #moved(now: number, out: Out): void {
