@@ -4,6 +4,17 @@ import { availableParallelism, constants, setPriority } from "node:os";
 
 const cores = { server: 0, load: 1 } as const;
 
+/**
+ * Set for machines that do something else as well: then what is measured gets its core whenever it has something to do,
+ * and the others get as much time between the runs.
+ */
+const isRealTime: boolean = process.env["BENCH_REALTIME"] !== undefined;
+
+/** How long to rest behind a run of that length. */
+export function restMs(runMs: number): number {
+  return isRealTime ? runMs : 0;
+}
+
 /** Before other programs, so that what else the machine does is not measured; as far as this user may. */
 export function giveCore(pid: number, core: keyof typeof cores): void {
   try {
@@ -13,4 +24,5 @@ export function giveCore(pid: number, core: keyof typeof cores): void {
   }
   if (availableParallelism() < 2) return;
   spawnSync("taskset", ["--all-tasks", "--pid", "--cpu-list", String(cores[core]), String(pid)]);
+  if (isRealTime) spawnSync("chrt", ["--all-tasks", "--rr", "--pid", "1", String(pid)]);
 }

@@ -1,8 +1,8 @@
 /** Runs of the load generator, and what came of them. */
 import { fileURLToPath } from "node:url";
-import { giveCore } from "./cores.ts";
+import { giveCore, restMs } from "./cores.ts";
 import { median } from "./figures.ts";
-import type { Measured, Run, Spec } from "./load/spec.ts";
+import type { Latency, Measured, Run, Spec } from "./load/spec.ts";
 import { RunningProgram } from "./running-program.ts";
 
 const generator = fileURLToPath(new URL("load/generator.js", import.meta.url));
@@ -11,10 +11,12 @@ const startMs = 20_000;
 /** By the names of the runs. */
 export type Results = ReadonlyMap<string, readonly Measured[]>;
 
-export async function runLoad(spec: Spec): Promise<Results> {
-  const program = new RunningProgram([generator, JSON.stringify(spec)], {});
+export async function runLoad(spec: Omit<Spec, "restMs">): Promise<Results> {
+  const runMs = spec.warmMs + spec.measureMs;
+  const whole: Spec = { ...spec, restMs: restMs(runMs) };
+  const program = new RunningProgram([generator, JSON.stringify(whole)], {});
   giveCore(program.pid, "load");
-  const spentMs = spec.rounds * spec.runs.length * (spec.warmMs + spec.measureMs);
+  const spentMs = spec.rounds * spec.runs.length * (runMs + whole.restMs);
   const fields = await program.event("measured", startMs + 2 * spentMs);
   const measured: Measured[] = JSON.parse(JSON.stringify(fields["measured"]));
   await program.stop();
@@ -25,6 +27,11 @@ export async function runLoad(spec: Spec): Promise<Results> {
 /** The median over the rounds. */
 export function medianOf(results: Results, name: string, field: "micros" | "perSecond" | "busy" | "lost"): number {
   return median((results.get(name) ?? []).map((each) => each[field]));
+}
+
+/** In microseconds, the median over the rounds; NaN where nothing was paced. */
+export function latencyOf(results: Results, name: string, field: keyof Latency): number {
+  return median((results.get(name) ?? []).map(({ latency }) => latency?.[field] ?? Number.NaN));
 }
 
 /** Of what both took in the same round, so that what the machine did meanwhile counts for both; the median. */

@@ -1,25 +1,38 @@
 /** What a datagram costs our server, coturn, and a bare program of the same driver, which is this machine's limit. */
+
 import { type Contenders, withContenders } from "./contenders.ts";
 import type { Figure } from "./figures.ts";
+import { latencyFigures } from "./latency-figures.ts";
 import type { Route, Run } from "./load/spec.ts";
 import { medianOf, type Results, ratioOf, runLoad } from "./load-runs.ts";
 
 /** Many short rounds: what else the machine does comes and goes. */
-const times = { rounds: 9, warmMs: 200, measureMs: 500 };
+const times = { rounds: 7, warmMs: 150, measureMs: 400 };
 
 interface Scene {
   readonly what: string;
   readonly payloadBytes: number;
   readonly burst: number;
   readonly flows: number;
+  /** Towards the peer, where it is not said; only TURN and coturn have the other. */
+  readonly direction?: "in";
   /** Bars of the ratios. */
   readonly toCoturn?: number;
   readonly toBare?: number;
 }
 
+/** Whose latency is measured as well. */
+const plainScene: Scene = {
+  what: "1,200 bytes",
+  payloadBytes: 1_200,
+  burst: 1,
+  flows: 1,
+  toCoturn: 0.8,
+  toBare: 1.1,
+};
 const relayScenes: readonly Scene[] = [
   { what: "200 bytes", payloadBytes: 200, burst: 1, flows: 1, toCoturn: 0.9, toBare: 1.1 },
-  { what: "1,200 bytes", payloadBytes: 1_200, burst: 1, flows: 1, toCoturn: 0.8, toBare: 1.1 },
+  { what: "1,200 bytes to the client", payloadBytes: 1_200, burst: 1, flows: 1, direction: "in" },
   { what: "1,200 bytes, 16 flows in turns", payloadBytes: 1_200, burst: 1, flows: 16 },
   { what: "bursts of 8 x 1,200 bytes", payloadBytes: 1_200, burst: 8, flows: 1, toCoturn: 0.2 },
   { what: "bursts of 40 x 1,200 bytes", payloadBytes: 1_200, burst: 40, flows: 1, toCoturn: 0.1 },
@@ -29,32 +42,34 @@ const bindingScene: Scene = { what: "a STUN Binding", payloadBytes: 0, burst: 1,
 export async function relayFigures(folder: string): Promise<Figure[]> {
   return await withContenders(folder, async (contenders) => {
     const figures = await bindingFigures(contenders);
-    for (const scene of relayScenes) figures.push(...(await sceneFigures(contenders, scene)));
-    return figures;
+    for (const scene of relayScenes) {
+      const { isOurs, runs } = sceneRuns(contenders, scene);
+      figures.push(...figuresOf(scene, await runLoad({ runs, ...times }), isOurs, "bare forwarder"));
+    }
+    const { isOurs, runs } = sceneRuns(contenders, plainScene);
+    const saturated = await runLoad({ runs, ...times });
+    figures.push(...figuresOf(plainScene, saturated, isOurs, "bare forwarder"));
+    return [...figures, ...(await latencyFigures(runs, saturated, times))];
   });
 }
 
 async function bindingFigures({ ours, coturn, echo }: Contenders): Promise<Figure[]> {
-  const run = (name: string, { pid, port }: { pid: number; port: number }): Run => ({
-    ...of(bindingScene, name, pid, { kind: "binding", port }),
-  });
+  const run = (name: string, { pid, port }: { pid: number; port: number }): Run =>
+    of(bindingScene, name, pid, { kind: "binding", port });
   const runs = [run("ours", ours), ...(coturn ? [run("coturn", coturn)] : []), run("bare echo", echo)];
   return figuresOf(bindingScene, await runLoad({ runs, ...times }), ["ours"], "bare echo");
 }
 
-async function sceneFigures({ ours, coturn, forwarder }: Contenders, scene: Scene): Promise<Figure[]> {
-  const turn = (name: string, contender: typeof ours | NonNullable<typeof coturn>): Run => {
-    const { pid, port, credentials } = contender;
-    return of(scene, name, pid, { kind: "turn", port, credentials, direction: "out" });
-  };
+function sceneRuns({ ours, coturn, forwarder }: Contenders, scene: Scene): { isOurs: string[]; runs: Run[] } {
+  const { direction = "out" } = scene;
+  const turn = (name: string, { pid, port, credentials }: typeof ours | NonNullable<typeof coturn>): Run =>
+    of(scene, name, pid, { kind: "turn", port, credentials, direction });
   const session: Route = { kind: "session", port: ours.port, credentials: ours.served.mint("load") };
-  const runs = [
-    turn("ours, TURN", ours),
-    ...(coturn ? [turn("coturn", coturn)] : []),
-    of(scene, "ours, session", ours.pid, session),
-    of(scene, "bare forwarder", forwarder.pid, { kind: "forwarder", port: forwarder.port }),
-  ];
-  return figuresOf(scene, await runLoad({ runs, ...times }), ["ours, TURN", "ours, session"], "bare forwarder");
+  const runs = [turn("ours, TURN", ours), ...(coturn ? [turn("coturn", coturn)] : [])];
+  if (direction === "in") return { isOurs: ["ours, TURN"], runs };
+  runs.push(of(scene, "ours, session", ours.pid, session));
+  runs.push(of(scene, "bare forwarder", forwarder.pid, { kind: "forwarder", port: forwarder.port }));
+  return { isOurs: ["ours, TURN", "ours, session"], runs };
 }
 
 function of({ flows, payloadBytes, burst }: Scene, name: string, pid: number, route: Route): Run {
@@ -78,7 +93,7 @@ function figuresOf(scene: Scene, results: Results, ours: readonly string[], bare
       ...(bar !== undefined && { atMost: bar }),
     });
     if (results.has("coturn")) figures.push(ratio("coturn", toCoturn));
-    figures.push(ratio(bare, toBare));
+    if (results.has(bare)) figures.push(ratio(bare, toBare));
   }
   return figures;
 }

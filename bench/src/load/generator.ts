@@ -1,4 +1,5 @@
 /** A program of the bench: the load generator. Its one argument is a `Spec`; it prints what it measured, and ends. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { loadPrimitives } from "@fractal-punch/peer/sodium";
 import { LineIo } from "./line-io.ts";
 import { openPaths } from "./paths.ts";
@@ -10,6 +11,10 @@ const { primitives } = await loadPrimitives();
 const io = new LineIo();
 const all = spec.runs.map((run) => new Traffic(io, run, openPaths(io, primitives, run)));
 const measured: Measured[] = [];
-for (let round = 0; round < spec.rounds; round++)
-  for (const traffic of all) measured.push(traffic.measure(round, spec));
+for (let round = 0; round < spec.rounds; round++) {
+  for (const traffic of all) {
+    measured.push(traffic.measure(round, spec));
+    if (spec.restMs > 0) await sleep(spec.restMs);
+  }
+}
 console.log(JSON.stringify({ event: "measured", measured }));

@@ -31,10 +31,6 @@ export class Lane {
     this.path = path;
   }
 
-  get underWay(): number {
-    return this.sent - this.arrived;
-  }
-
   /** So many datagrams, which are one for the system where the socket gathers. */
   send(io: LineIo, count: number, ticks: number): void {
     const { from, to, bytes } = this.path;

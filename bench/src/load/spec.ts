@@ -44,6 +44,8 @@ export interface Spec {
   readonly rounds: number;
   readonly warmMs: number;
   readonly measureMs: number;
+  /** Between the runs. */
+  readonly restMs: number;
 }
 
 /** Of one run in one round. */

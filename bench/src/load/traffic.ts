@@ -20,7 +20,7 @@ export class Traffic {
   readonly #run: Run;
   readonly #lanes: readonly Lane[];
   readonly #latencies = new Latencies(maxSamples);
-  readonly #perLane: number;
+  #underWay = 0;
   #sent = 0;
   #arrived = 0;
   #lastArrivalMs = 0;
@@ -30,7 +30,6 @@ export class Traffic {
     this.#io = io;
     this.#run = run;
     this.#lanes = paths.map((path, number) => new Lane(number, path));
-    this.#perLane = Math.max(Math.floor(windowDatagrams / run.flows), run.burst, 2);
     for (const { path } of this.#lanes) {
       path.from.segments = run.burst > 1;
       path.into.onMessage = (start, end, segmentBytes) => this.#take(path.into, path.stampAt, start, end, segmentBytes);
@@ -77,15 +76,10 @@ export class Traffic {
     this.#lastArrivalMs = performance.now();
     for (let now = this.#lastArrivalMs; now < endMs; now = performance.now()) {
       if (now > this.#lastArrivalMs + silenceMs) this.#forget(now);
-      for (const lane of this.#lanes) this.#fill(lane, now);
+      while (this.#underWay + this.#run.burst <= windowDatagrams) this.#send(now);
       this.#io.outgoing.flush();
       this.#io.poller.poll(0);
     }
-  }
-
-  #fill(lane: Lane, now: number): void {
-    const { burst } = this.#run;
-    for (let room = this.#perLane - lane.underWay; room >= burst; room -= burst) this.#send(lane, now);
   }
 
   #pace(endMs: number, everyMs: number): void {
@@ -93,8 +87,7 @@ export class Traffic {
     for (let now = dueMs; now < endMs; now = performance.now()) {
       if (now > dueMs + maxLate * everyMs) dueMs = now;
       if (now >= dueMs) {
-        const lane = this.#lanes[this.#turn++ % this.#lanes.length];
-        if (lane !== undefined) this.#send(lane, now);
+        this.#send(now);
         this.#io.outgoing.flush();
         dueMs += everyMs;
       }
@@ -102,14 +95,17 @@ export class Traffic {
     }
   }
 
-  #send(lane: Lane, now: number): void {
+  /** The lanes take turns. */
+  #send(now: number): void {
     const { burst } = this.#run;
-    lane.send(this.#io, burst, ticksOf(now));
+    this.#lanes[this.#turn++ % this.#lanes.length]?.send(this.#io, burst, ticksOf(now));
+    this.#underWay += burst;
     this.#sent += burst;
   }
 
   #forget(now: number): void {
     for (const lane of this.#lanes) lane.arrived = lane.sent;
+    this.#underWay = 0;
     this.#lastArrivalMs = now;
   }
 
@@ -130,7 +126,11 @@ export class Traffic {
       const lane = this.#lanes[view.getUint32(at)];
       const next = view.getUint32(at + 4) + 1;
       if (lane?.path.into !== into || next > lane.sent) continue;
-      if (next > lane.arrived) lane.arrived = next;
+      // Those between the last one and this one will not come any more.
+      if (next > lane.arrived) {
+        this.#underWay -= next - lane.arrived;
+        lane.arrived = next;
+      }
       if (isPaced) this.#latencies.add((ticks - view.getUint32(at + 8)) >>> 0);
       this.#arrived++;
     }
@@ -139,5 +139,5 @@ export class Traffic {
 }
 
 function ticksOf(ms: number): number {
-  return Math.floor(ms * ticksPerMs) >>> 0;
+  return (ms * ticksPerMs) >>> 0;
 }
