@@ -3,8 +3,13 @@ import type { Machine } from "@fractal-punch/machine";
 import { Driver } from "@fractal-punch/udp";
 import type { PeerCommand, PeerEvent } from "./core/events.ts";
 
+/** Copies share memory of this size: an array for each takes four times as long to make. */
+const chunkBytes = 65_536;
+
 export class PeerDriver<Command> extends Driver<Command | PeerCommand, PeerEvent> {
   #isTelling = false;
+  #chunk = new Uint8Array(0);
+  #used = 0;
 
   constructor(machine: Machine<Command | PeerCommand, PeerEvent>, onEvent: (event: PeerEvent) => void) {
     super(machine, { onEvent: (event) => this.#tell(event, onEvent) });
@@ -12,7 +17,19 @@ export class PeerDriver<Command> extends Driver<Command | PeerCommand, PeerEvent
 
   /** The bytes are the caller's again when it returns: what is sent out of an event leaves only after all events. */
   send(session: number, data: Uint8Array): void {
-    this.command({ type: "send", session, data: this.#isTelling ? data.slice() : data });
+    this.command({ type: "send", session, data: this.#isTelling ? this.#copyOf(data) : data });
+  }
+
+  #copyOf(data: Uint8Array): Uint8Array {
+    if (this.#used + data.length > this.#chunk.length) {
+      this.#chunk = new Uint8Array(Math.max(chunkBytes, data.length));
+      this.#used = 0;
+    }
+    const start = this.#used;
+    this.#used += data.length;
+    const copy = this.#chunk.subarray(start, this.#used);
+    copy.set(data);
+    return copy;
   }
 
   #tell(event: PeerEvent, onEvent: (event: PeerEvent) => void): void {
