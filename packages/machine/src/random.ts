@@ -15,8 +15,12 @@ export function randomU32(random: Random): number {
   return new DataView(randomBytes(random, 4).buffer).getUint32(0);
 }
 
+const drawn = new Uint8Array(6);
+const drawnView = new DataView(drawn.buffer);
+
 /** A whole number from 0 to `limit` - 1, for limits far below 2^48 (the bias is below limit / 2^48). */
 export function randomBelow(random: Random, limit: number): number {
-  const view = new DataView(randomBytes(random, 6).buffer);
+  random.fill(drawn);
+  const view = drawnView;
   return (view.getUint16(0) * 0x1_0000_0000 + view.getUint32(2)) % limit;
 }

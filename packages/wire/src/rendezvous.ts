@@ -228,11 +228,17 @@ export function encodeConnect(
 /** `approach.message` and `approach.packet` are views. */
 export function decodeConnect(message: StunMessage): ConnectRequest | undefined {
   const username = textOf(message, Attribute.username);
+  const body = decodeConnectBody(message);
+  return username === undefined ? undefined : body && { username, ...body };
+}
+
+/** All but the username, which whoever has checked the integrity has read. */
+export function decodeConnectBody(message: StunMessage): Omit<ConnectRequest, "username"> | undefined {
   const timeMs = u64Of(message, Attribute.time);
-  if (username === undefined || timeMs === undefined) return undefined;
+  if (timeMs === undefined) return undefined;
   const approach = approachOf(message);
   const nonce = message.value(Attribute.nonce);
-  return { username, timeMs, ...(approach && { approach }), ...(nonce && { nonce }) };
+  return { timeMs, ...(approach && { approach }), ...(nonce && { nonce }) };
 }
 
 export interface Connected {

@@ -30,18 +30,32 @@ export function asciiBytes(text: string): Uint8Array {
   return bytes;
 }
 
+/** Plain arrays to make texts from, by length: names, keys and ids have few lengths, and are read all the time. */
+const codesByLength: number[][] = [];
+const longestKept = 128;
+
 /**
  * For what fits a datagram. Made at once: a text that was grown by single characters holds 32 bytes for each of them as
  * long as nobody reads it. By way of a plain array, which V8 spreads eight times as fast as a typed one.
  */
 export function asciiText(bytes: Uint8Array): string {
-  const codes: number[] = [];
-  for (let i = 0; i < bytes.length; i++) codes.push(bytes[i] ?? 0);
+  const { length } = bytes;
+  const codes = length > longestKept ? codesOf(length) : (codesByLength[length] ??= codesOf(length));
+  for (let i = 0; i < length; i++) codes[i] = bytes[i] ?? 0;
   return String.fromCharCode(...codes);
 }
 
+function codesOf(length: number): number[] {
+  return Array<number>(length).fill(0);
+}
+
 export function base64UrlText(bytes: Uint8Array): string {
-  return digitsText(bytes, 6, base64Alphabet);
+  return asciiText(base64UrlAscii(bytes));
+}
+
+/** The same as bytes. */
+export function base64UrlAscii(bytes: Uint8Array): Uint8Array {
+  return digitsAscii(bytes, 6, base64Alphabet);
 }
 
 /** `undefined` for text that `base64UrlText` would not have written. */
@@ -50,7 +64,7 @@ export function base64UrlBytes(text: string): Uint8Array | undefined {
 }
 
 export function base32Text(bytes: Uint8Array): string {
-  return digitsText(bytes, 5, base32Alphabet);
+  return asciiText(digitsAscii(bytes, 5, base32Alphabet));
 }
 
 /** `undefined` for text that `base32Text` would not have written. */
@@ -58,7 +72,7 @@ export function base32Bytes(text: string): Uint8Array | undefined {
   return digitsBytes(text, 5, base32Alphabet);
 }
 
-function digitsText(bytes: Uint8Array, bitsPerDigit: number, { codes }: Alphabet): string {
+function digitsAscii(bytes: Uint8Array, bitsPerDigit: number, { codes }: Alphabet): Uint8Array {
   const mask = (1 << bitsPerDigit) - 1;
   const digits = new Uint8Array(Math.ceil((bytes.length * 8) / bitsPerDigit));
   let at = 0;
@@ -73,7 +87,7 @@ function digitsText(bytes: Uint8Array, bitsPerDigit: number, { codes }: Alphabet
     }
   }
   if (bits > 0) digits[at] = codes[(held << (bitsPerDigit - bits)) & mask] ?? 0;
-  return asciiText(digits);
+  return digits;
 }
 
 function digitsBytes(text: string, bitsPerDigit: number, { digits }: Alphabet): Uint8Array | undefined {

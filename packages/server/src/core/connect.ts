@@ -3,7 +3,7 @@ import { addressKey } from "@fractal-punch/machine";
 import {
   type Approach,
   asciiBytes,
-  decodeConnect,
+  decodeConnectBody,
   ErrorCode,
   encodeConnected,
   encodeIntroduction,
@@ -36,7 +36,7 @@ export function handleConnect(state: ServerState, question: Question): Outcome {
   if ("code" in admitted) return admitted;
   const { ticket, key } = admitted;
   if (ticket.kind !== "client") return refused(ErrorCode.ticketScope, key);
-  const request = decodeConnect(message);
+  const request = decodeConnectBody(message);
   if (request === undefined) return refused(ErrorCode.badRequest, key);
   if (isTurnClient(state.turn, question.tuple)) return refused(ErrorCode.allocationMismatch, key);
   const { approach, nonce } = request;
@@ -93,8 +93,8 @@ function bind(state: ServerState, question: Question, approved: Approved): Pair 
   }
   const introduction = approved.introduction ?? state.introductions.add(now, ticket.username, message.transactionId);
   introduction.place(tuple, pair);
-  const { hostId } = registration;
   if (isNew) {
+    const { hostId } = ticket;
     const { name } = registration.ticket;
     out.emit({ type: "introduced", hostId, name, client: from, clientUsername: ticket.username });
   }

@@ -1,6 +1,14 @@
 /** Nonces prove an address and cost no memory (docs/protocol.md section 2): a time, and an HMAC over it and the address. */
 import { type Address, equalBytes, ipBytes, type Macs } from "@fractal-punch/machine";
-import { asciiBytes, asciiText, base64UrlBytes, base64UrlText, readU32, writeU16, writeU32 } from "@fractal-punch/wire";
+import {
+  asciiBytes,
+  asciiText,
+  base64UrlAscii,
+  base64UrlBytes,
+  readU32,
+  writeU16,
+  writeU32,
+} from "@fractal-punch/wire";
 
 const timeBytes = 4;
 const macBytes = 16;
@@ -27,7 +35,7 @@ export class Nonces {
     const seconds = Math.floor(epochMs / 1000);
     writeU32(this.#nonce, 0, seconds);
     this.#nonce.set(this.#mac(address, isStream, seconds), timeBytes);
-    return asciiBytes(base64UrlText(this.#nonce));
+    return base64UrlAscii(this.#nonce);
   }
 
   /** Whether this server made it for that address, and not too long ago. */

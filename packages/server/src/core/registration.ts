@@ -15,6 +15,8 @@ export interface RegistrationTables {
   readonly tuples: Tuples;
 }
 
+const families = [4, 6] as const;
+
 /** Where a host is reached. */
 type Reach = Pick<Tuple, "port" | "address" | "options">;
 
@@ -86,7 +88,9 @@ export class Registration {
   /** At most one for each family; empty once it has lapsed. */
   get liveLegs(): Leg[] {
     const { legs } = this.#tables.hosts;
-    return [this.leg(4), this.leg(6)].filter((leg) => legs.isLive(leg));
+    const live: Leg[] = [];
+    for (const family of families) if (legs.isLive(this.leg(family))) live.push(this.leg(family));
+    return live;
   }
 
   /** The 5-tuple of a live leg. */
@@ -108,8 +112,9 @@ export class Registration {
 
   /** Those that UDP may reach it at. */
   get addresses(): Address[] {
-    const { legs } = this.#tables.hosts;
-    return this.liveLegs.filter((leg) => legs.state(leg) === "udp").map((leg) => this.reach(leg).address);
+    const addresses: Address[] = [];
+    for (const leg of this.liveLegs) if (this.#isUdp(leg)) addresses.push(this.reach(leg).address);
+    return addresses;
   }
 
   /**
@@ -117,11 +122,20 @@ export class Registration {
    * by UDP since needs none of its streams any more.
    */
   legFor(family: 4 | 6): Leg | undefined {
+    const latest = this.#latestLeg;
+    if (latest !== undefined && !this.#isUdp(latest)) return latest;
+    const own = this.leg(family);
+    return this.#isUdp(own) ? own : this.liveLegs.find((leg) => this.#isUdp(leg));
+  }
+
+  get #latestLeg(): Leg | undefined {
     const { legs } = this.#tables.hosts;
-    const latestFirst = this.liveLegs.toSorted((a, b) => legs.sequence(b) - legs.sequence(a));
-    const [latest] = latestFirst;
-    if (latest !== undefined && legs.state(latest) === "stream") return latest;
-    const udp = latestFirst.filter((leg) => legs.state(leg) === "udp");
-    return udp.find((leg) => familyOf(leg) === family) ?? udp[0];
+    const [first, second] = this.liveLegs;
+    if (first === undefined || second === undefined) return first;
+    return legs.sequence(second) > legs.sequence(first) ? second : first;
+  }
+
+  #isUdp(leg: Leg): boolean {
+    return this.#tables.hosts.legs.state(leg) === "udp";
   }
 }

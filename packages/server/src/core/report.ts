@@ -1,5 +1,5 @@
 /** Report (docs/protocol.md section 9): a peer's verdict on a session. */
-import { Attribute, asciiBytes, decodeVerdict, hostIdText, integrityMatches } from "@fractal-punch/wire";
+import { Attribute, decodeVerdict, integrityMatches } from "@fractal-punch/wire";
 import type { Outcome } from "./outcome.ts";
 import type { Question } from "./question.ts";
 import type { ServerState } from "./state.ts";
@@ -34,7 +34,7 @@ function reporterOf(state: ServerState, question: Question): Reporter | undefine
     const admitted = state.tickets.admit(now, message);
     if ("code" in admitted || admitted.ticket.kind !== "client") return undefined;
     const { ticket } = admitted;
-    return { role: "client", key: ticket.username, hostId: hostIdText(asciiBytes(ticket.host)) };
+    return { role: "client", key: ticket.username, hostId: ticket.hostId };
   }
   const hostKey = message.fixed(Attribute.hostId, 32);
   const registration = hostKey && state.registrations.find(hostKey);

@@ -41,6 +41,7 @@ export interface HostTicket extends AnyTicket {
 
 export interface ClientTicket extends AnyTicket {
   readonly kind: "client";
+  readonly hostId: string;
   /** The host's public key, one character a byte. */
   readonly host: string;
   /** The host's ticket that it was derived from; absent when the operator minted it. */
@@ -124,15 +125,16 @@ export class Tickets {
     const hostKey = hostIdBytes(scope.hostId);
     if (hostKey === undefined) return undefined;
     const host = asciiText(hostKey);
-    const { hostUsername } = scope;
+    const { hostUsername, hostId } = scope;
     const minter = hostUsername === undefined ? undefined : this.#ticket(now, hostUsername);
     if (minter?.kind !== "host") {
-      return { kind: "client", host, expiresAtMs, open: false, ...this.#keyed(username, this.#secret) };
+      return { kind: "client", hostId, host, expiresAtMs, open: false, ...this.#keyed(username, this.#secret) };
     }
     const { open } = minter;
     const earlierMs = Math.min(expiresAtMs, minter.expiresAtMs);
     return {
       kind: "client",
+      hostId,
       host,
       minter,
       expiresAtMs: earlierMs,
