@@ -59,17 +59,24 @@ export class LoadHost {
   }
 
   refresh(): void {
+    this.#socket.send(this.refreshBytes());
+  }
+
+  /** To be sent before the next one is made. */
+  refreshBytes(): Uint8Array {
     const signature = { macs: this.#primitives, key: this.#key };
-    this.#socket.send(encodeRefresh(builder, randomOf(12), this.#fields(), signature));
+    return encodeRefresh(builder, randomOf(12), this.#fields(), signature).slice();
   }
 
   relay(bytes: Uint8Array): void {
     this.#socket.send(bytes);
   }
 
-  mintClientTicket(): Ticket {
+  /** One that ends so much earlier than the host's own is another one. */
+  mintClientTicket(earlierSeconds = 0): Ticket {
     const { username: ownUsername, password: ownPassword } = this.#ticket;
-    const username = clientUsername(Number(ownUsername.split(":")[0]), hostIdText(this.#publicKey), ownUsername);
+    const endsAt = Number(ownUsername.split(":")[0]) - earlierSeconds;
+    const username = clientUsername(endsAt, hostIdText(this.#publicKey), ownUsername);
     return { username, password: ticketPassword(this.#primitives, ownPassword, username) };
   }
 

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { loadPrimitives } from "@fractal-punch/peer/sodium";
 import { classicFigures } from "./classic-figures.ts";
+import { controlFigures } from "./control-figures.ts";
 import { costFigures } from "./cost-figures.ts";
 import { type Figure, judge, tableText } from "./figures.ts";
 import { machineFigures } from "./machine-figures.ts";
@@ -27,6 +28,7 @@ const parts: Readonly<Record<string, (folder: string) => Promise<Figure[]>>> = {
   server: loopbackFigures,
   turn: turnFigures,
   relay: relayFigures,
+  control: controlFigures,
   cost: costFigures,
   sim: simFigures,
   machine: machineFigures,

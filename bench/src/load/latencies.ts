@@ -2,8 +2,12 @@
 import type { Latency } from "./spec.ts";
 
 /** Ticks of 100 ns, which 32 bits hold for seven minutes: longer than any datagram takes. */
-export const ticksPerMs = 10_000;
+const ticksPerMs = 10_000;
 const ticksPerMicro = 10;
+
+export function ticksOf(ms: number): number {
+  return (ms * ticksPerMs) >>> 0;
+}
 
 export class Latencies {
   readonly #ticks: Uint32Array;

@@ -4,7 +4,8 @@ import type { LoadLine } from "../load-socket.ts";
 import type { LineIo } from "./line-io.ts";
 
 const family4 = 4 * 65_536;
-const serverIp = 0x7f00_0001;
+/** Of whatever is measured. */
+export const serverIp = 0x7f00_0001;
 /** A server relays to no address of its own. */
 export const peerIp = 0x7f00_0002;
 
@@ -55,8 +56,13 @@ export class Line implements Pollable, Sender, LoadLine {
   }
 
   send(bytes: Uint8Array): void {
-    this.#io.outgoing.copy(this, this.#server, 0, plainManner, bytes);
+    this.put(bytes);
     this.#io.outgoing.flush();
+  }
+
+  /** As `send`, but it leaves with the next flush. */
+  put(bytes: Uint8Array): void {
+    this.#io.outgoing.copy(this, this.#server, 0, plainManner, bytes);
   }
 
   readable(): void {

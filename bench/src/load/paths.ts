@@ -28,8 +28,8 @@ function openPath(io: LineIo, { route, payloadBytes }: Run): Path {
       return forwarderPath(io, route.port, payloadBytes);
     case "direct":
       return directPath(io, payloadBytes);
-    case "session":
-      throw new Error("sessions have their host together");
+    default:
+      throw new Error(`no path of its own has what is measured by "${route.kind}"`);
   }
 }
 

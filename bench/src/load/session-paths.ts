@@ -5,11 +5,9 @@ import { channelHeaderBytes } from "@fractal-punch/wire";
 import { LoadClient } from "../load-client.ts";
 import { LoadHost } from "../load-host.ts";
 import type { Path } from "./lane.ts";
-import { awaitUntil, Line, serverWords } from "./line.ts";
+import { awaitUntil, Line, serverIp, serverWords } from "./line.ts";
 import type { LineIo } from "./line-io.ts";
 import type { Route } from "./spec.ts";
-
-const loopbackIp = 0x7f00_0001;
 
 export function sessionPaths(
   io: LineIo,
@@ -19,7 +17,7 @@ export function sessionPaths(
   payloadBytes: number,
 ): Path[] {
   const into = new Line(io, route.port);
-  const host = new LoadHost(primitives, into, { family: 4, ip: loopbackIp, port: route.port }, route.credentials);
+  const host = new LoadHost(primitives, into, { family: 4, ip: serverIp, port: route.port }, route.credentials);
   let isRegistered = false;
   host.onRegistered = () => {
     isRegistered = true;

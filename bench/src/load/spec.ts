@@ -13,6 +13,8 @@ export type Route =
     }
   /** Channels of sessions, from clients of their own to one host. */
   | { readonly kind: "session"; readonly port: number; readonly credentials: Credentials }
+  /** Hosts that refresh their registrations, and clients that are introduced to them. */
+  | { readonly kind: "refresh" | "introduction"; readonly port: number; readonly credentials: Credentials }
   /** The bare forwarder. */
   | { readonly kind: "forwarder"; readonly port: number }
   /** From socket to socket. */
@@ -28,7 +30,7 @@ export interface Run {
   readonly route: Route;
   /** Whose CPU time is told. */
   readonly pid: number;
-  /** 5-tuples that take turns. */
+  /** 5-tuples that take turns; hosts. */
   readonly flows: number;
   /** Behind a channel's header; of a Binding it means nothing. */
   readonly payloadBytes: number;
@@ -62,6 +64,11 @@ export interface Measured {
   readonly lost: number;
   /** Microseconds from sending to arrival; of paced runs only. */
   readonly latency?: Latency;
+}
+
+/** What a run does in one round. */
+export interface Measurable {
+  measure(round: number, spec: Spec): Measured;
 }
 
 export interface Latency {

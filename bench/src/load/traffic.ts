@@ -1,15 +1,14 @@
 /** The datagrams of one run: keeps so many of them under way, or sends at a pace, and counts what arrives. */
 import { cpuTimeNow } from "../process-usage.ts";
 import { Lane, type Path, stampBytes } from "./lane.ts";
-import { Latencies, ticksPerMs } from "./latencies.ts";
+import { Latencies, ticksOf } from "./latencies.ts";
 import type { Line } from "./line.ts";
 import type { LineIo } from "./line-io.ts";
+import { Pacer } from "./pacer.ts";
 import type { Measured, Run, Spec } from "./spec.ts";
 
 /** Enough to keep a server busy, and less than its socket's buffer holds. */
 const windowDatagrams = 128;
-/** So many datagrams' worth of time late, and they are left out: this process did not have its core. */
-const maxLate = 64;
 /** After so long without any, those under way are held for lost. */
 const silenceMs = 10;
 const settleMs = 30;
@@ -83,13 +82,11 @@ export class Traffic {
   }
 
   #pace(endMs: number, everyMs: number): void {
-    let dueMs = performance.now();
-    for (let now = dueMs; now < endMs; now = performance.now()) {
-      if (now > dueMs + maxLate * everyMs) dueMs = now;
-      if (now >= dueMs) {
+    const pacer = new Pacer(everyMs, performance.now());
+    for (let now = performance.now(); now < endMs; now = performance.now()) {
+      if (pacer.isDue(now)) {
         this.#send(now);
         this.#io.outgoing.flush();
-        dueMs += everyMs;
       }
       this.#io.poller.poll(0);
     }
@@ -136,8 +133,4 @@ export class Traffic {
     }
     this.#lastArrivalMs = now;
   }
-}
-
-function ticksOf(ms: number): number {
-  return (ms * ticksPerMs) >>> 0;
 }

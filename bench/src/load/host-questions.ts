@@ -1,0 +1,81 @@
+/** What hosts and their clients ask of a server: refreshes, and introductions. */
+import type { PeerPrimitives } from "@fractal-punch/machine";
+import {
+  asciiBytes,
+  encodeConnect,
+  MessageClass,
+  Method,
+  readU16,
+  StunBuilder,
+  type Ticket,
+} from "@fractal-punch/wire";
+import { LoadHost } from "../load-host.ts";
+import { randomOf } from "../randomness.ts";
+import type { Exchange, Questions } from "./exchanges.ts";
+import { awaitUntil, Line, serverIp } from "./line.ts";
+import type { LineIo } from "./line-io.ts";
+import type { Credentials, Run } from "./spec.ts";
+
+/** As long as a Noise first message with a few candidates. The server does not look inside. */
+const firstMessageBytes = 220;
+/** Of each host in a round: fewer than the server takes at once. */
+const perHost = 10;
+
+interface Registered {
+  readonly host: LoadHost;
+  readonly line: Line;
+}
+
+const builder = new StunBuilder();
+
+export function refreshQuestions(io: LineIo, primitives: PeerPrimitives, run: Run & HostRoute): Questions {
+  const hosts = registered(io, primitives, run);
+  const prepare = (): Exchange[] =>
+    inTurns(hosts, ({ host, line }) => ({ ask: line, bytes: host.refreshBytes(), answer: line }));
+  return { answerType: typeOf(MessageClass.success, Method.register), prepare };
+}
+
+/** Each with a ticket that the server has not seen. */
+export function introductionQuestions(io: LineIo, primitives: PeerPrimitives, run: Run & HostRoute): Questions {
+  const pairs = registered(io, primitives, run).map((each) => ({ ...each, client: new Line(io, run.route.port) }));
+  let earlierSeconds = 0;
+  const prepare = (): Exchange[] =>
+    inTurns(pairs, ({ host, line, client }) => {
+      const ticket = host.mintClientTicket(++earlierSeconds);
+      return { ask: client, bytes: connectBytes(primitives, ticket), answer: line };
+    });
+  return { answerType: typeOf(MessageClass.indication, Method.introduce), prepare };
+}
+
+interface HostRoute {
+  readonly route: { readonly port: number; readonly credentials: Credentials };
+}
+
+function registered(io: LineIo, primitives: PeerPrimitives, { route, flows }: Run & HostRoute): Registered[] {
+  const server = { family: 4, ip: serverIp, port: route.port } as const;
+  return Array.from({ length: flows }, () => {
+    const line = new Line(io, route.port);
+    const host = new LoadHost(primitives, line, server, route.credentials);
+    let isRegistered = false;
+    host.onRegistered = () => {
+      isRegistered = true;
+    };
+    host.register();
+    awaitUntil(io, () => isRegistered, "a registration");
+    return { host, line };
+  });
+}
+
+function inTurns<T>(all: readonly T[], make: (each: T) => Exchange): Exchange[] {
+  return Array.from({ length: perHost }, () => all.map(make)).flat();
+}
+
+function connectBytes(primitives: PeerPrimitives, { username, password }: Ticket): Uint8Array {
+  const approach = { kind: "first", message: randomOf(firstMessageBytes) } as const;
+  const signature = { macs: primitives, key: asciiBytes(password) };
+  return encodeConnect(builder, randomOf(12), { username, timeMs: Date.now(), approach }, signature).slice();
+}
+
+function typeOf(messageClass: MessageClass, method: number): number {
+  return readU16(builder.begin(messageClass, method, randomOf(12)).bytes(), 0);
+}
