@@ -8,6 +8,7 @@ import { loadPrimitives } from "@fractal-punch/peer/sodium";
 import { classicFigures } from "./classic-figures.ts";
 import { controlFigures } from "./control-figures.ts";
 import { costFigures } from "./cost-figures.ts";
+import { directFigures } from "./direct-figures.ts";
 import { type Figure, judge, tableText } from "./figures.ts";
 import { machineFigures } from "./machine-figures.ts";
 import { memoryOf } from "./process-usage.ts";
@@ -29,6 +30,7 @@ const parts: Readonly<Record<string, (folder: string) => Promise<Figure[]>>> = {
   turn: turnFigures,
   relay: relayFigures,
   control: controlFigures,
+  direct: directFigures,
   cost: costFigures,
   sim: simFigures,
   machine: machineFigures,

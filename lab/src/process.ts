@@ -43,6 +43,13 @@ export class LabProcess {
     });
   }
 
+  /** The program's own. */
+  get pid(): number {
+    const { pid } = this.#child;
+    if (pid === undefined) throw new Error(`${this.#title}: was not started`);
+    return pid;
+  }
+
   /**
    * The next event that matches, among those behind the last one awaited here. Rejects when it does not
    * come in time or the program has ended.

@@ -9,11 +9,12 @@ import {
   StunBuilder,
   type Ticket,
 } from "@fractal-punch/wire";
-import { LoadHost } from "../load-host.ts";
+import type { LoadHost } from "../load-host.ts";
 import { randomOf } from "../randomness.ts";
 import type { Exchange, Questions } from "./exchanges.ts";
-import { awaitUntil, Line, serverIp } from "./line.ts";
+import { Line } from "./line.ts";
 import type { LineIo } from "./line-io.ts";
+import { registeredHost } from "./session-paths.ts";
 import type { Credentials, Run } from "./spec.ts";
 
 /** As long as a Noise first message with a few candidates. The server does not look inside. */
@@ -52,17 +53,9 @@ interface HostRoute {
 }
 
 function registered(io: LineIo, primitives: PeerPrimitives, { route, flows }: Run & HostRoute): Registered[] {
-  const server = { family: 4, ip: serverIp, port: route.port } as const;
   return Array.from({ length: flows }, () => {
     const line = new Line(io, route.port);
-    const host = new LoadHost(primitives, line, server, route.credentials);
-    let isRegistered = false;
-    host.onRegistered = () => {
-      isRegistered = true;
-    };
-    host.register();
-    awaitUntil(io, () => isRegistered, "a registration");
-    return { host, line };
+    return { host: registeredHost(io, primitives, line, route), line };
   });
 }
 

@@ -13,8 +13,8 @@ const stunStartBytes = 8;
 const bindingRequest = 0x0001_0000;
 
 export function openPaths(io: LineIo, primitives: PeerPrimitives, run: Run): Path[] {
-  const { route, flows, payloadBytes } = run;
-  if (route.kind === "session") return sessionPaths(io, primitives, route, flows, payloadBytes);
+  const { route, flows } = run;
+  if (route.kind === "session") return sessionPaths(io, primitives, { ...run, route });
   return Array.from({ length: flows }, () => openPath(io, run));
 }
 
@@ -28,7 +28,9 @@ function openPath(io: LineIo, { route, payloadBytes }: Run): Path {
       return forwarderPath(io, route.port, payloadBytes);
     case "direct":
       return directPath(io, payloadBytes);
-    default:
+    case "session":
+    case "refresh":
+    case "introduction":
       throw new Error(`no path of its own has what is measured by "${route.kind}"`);
   }
 }

@@ -11,7 +11,7 @@ export type Route =
       readonly credentials: Credentials;
       readonly direction: "out" | "in";
     }
-  /** Channels of sessions, from clients of their own to one host. */
+  /** Channels of sessions, from clients of their own to hosts of 100 clients each. */
   | { readonly kind: "session"; readonly port: number; readonly credentials: Credentials }
   /** Hosts that refresh their registrations, and clients that are introduced to them. */
   | { readonly kind: "refresh" | "introduction"; readonly port: number; readonly credentials: Credentials }
