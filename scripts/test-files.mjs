@@ -3,19 +3,25 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./ready.mjs";
 
-/** Every test file as { source, built, lab }, paths relative to the root. */
+/** Tests of what opens sockets, or is relayed: one of the drivers has it forwarded. */
+const driven =
+  /^packages\/(?:(?:udp|cli)\/test\/|peer\/test\/(?!core\/)|server\/test\/(?:serve|tls|channels|quotas|turn[-a-z]*)\.test)/;
+
+/** Every test file as { source, built, lab, driven }, paths relative to the root. */
 export function listTests() {
   const compiled = testFolders().flatMap((folder) =>
     filesIn(folder.sources, ".test.ts").map((name) => ({
       source: `${folder.sources}/${name}`,
       built: `${folder.built}/${name.replace(/\.ts$/, ".js")}`,
       lab: folder.sources.startsWith("lab/"),
+      driven: driven.test(`${folder.sources}/${name}`),
     })),
   );
   const plain = filesIn("scripts", ".test.mjs").map((name) => ({
     source: `scripts/${name}`,
     built: `scripts/${name}`,
     lab: false,
+    driven: false,
   }));
   return [...compiled, ...plain];
 }

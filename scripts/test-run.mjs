@@ -13,21 +13,22 @@ const closeGraceMs = 1000;
 const running = new Set();
 
 /** Resolves to a list of { outcome: "passed" | "failed" | "skipped", title, detail }. */
-export async function runTestFile({ path, cwd, limitMs }) {
+export async function runTestFile({ path, cwd, limitMs, env = {} }) {
   if (!existsSync(path)) return [fileFailure("it was not built; if the types are right, remove its dist-test folder")];
   const folder = mkdtempSync(join(tmpdir(), "fractal-punch-test-"));
   const events = join(folder, "events");
-  const end = await runProcess(nodeArguments(path, events), { cwd, limitMs });
+  const end = await runProcess(nodeArguments(path, events), { cwd, limitMs, env });
   const results = existsSync(events) ? parseLines(readFileSync(events, "utf8")) : [];
   rmSync(folder, { recursive: true });
   return judge(results, end);
 }
 
 /** Runs Node with the arguments; resolves to { code, output, late }, where late says that it was killed at its limit. */
-export async function runProcess(args, { cwd, limitMs }) {
+export async function runProcess(args, { cwd, limitMs, env: settings = {} }) {
   // In a process group of its own, so that what a hanging test started is stopped with it. Without the variable that
   // marks a child of `node --test`, so that the runner can be tested by a test.
-  const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+  const { NODE_TEST_CONTEXT: _, ...own } = process.env;
+  const env = { ...own, ...settings };
   const child = spawn(process.execPath, args, { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
   const chunks = [];
   let late = false;

@@ -79,6 +79,8 @@ export function logLine(event: ServeEvent): LogLine | undefined {
     }
     case "without-ip6":
       return info("without-ip6", {}, "This machine has no IPv6: serving IPv4 only.");
+    case "driver":
+      return driverLine(event);
     case "several-addresses":
       return severalAddressesLine(event.addresses);
     case "public-names":
@@ -94,11 +96,7 @@ export function logLine(event: ServeEvent): LogLine | undefined {
     case "certificate-fault":
       return certificateFaultLine(event);
     case "state-fault":
-      return warn(
-        "state-fault",
-        { error: String(event.error) },
-        `The state folder has a fault: ${String(event.error)}`,
-      );
+      return stateFaultLine(event);
   }
 }
 
@@ -114,6 +112,10 @@ function certificateFaultLine({ error }: ServeEvent & { type: "certificate-fault
   const reason = error instanceof Error ? error.message : String(error);
   const text = `The certificate's files have changed, and the one before is used still: ${reason}`;
   return warn("certificate-fault", { error: reason }, text);
+}
+
+function stateFaultLine({ error }: ServeEvent & { type: "state-fault" }): LogLine {
+  return warn("state-fault", { error: String(error) }, `The state folder has a fault: ${String(error)}`);
 }
 
 /** `undefined` for a port that the server cannot do without: that is an error of its own. */
@@ -139,6 +141,11 @@ function remedyOf(transport: Transport, code: string): string {
     return " Another program has the port, perhaps a web server: stop that one, choose another with --tls-port, or do without with --no-tls.";
   if (transport !== "tls" || (code !== "EACCES" && code !== "EPERM")) return "";
   return " Ports below 1024 need CAP_NET_BIND_SERVICE (AmbientCapabilities in a systemd unit) or root; or choose another with --tls-port, or do without with --no-tls.";
+}
+
+function driverLine({ kind, reason }: ServeEvent & { type: "driver" }): LogLine {
+  const how = kind === "batch" ? "in batches" : "one datagram at a time, by node:dgram";
+  return info("driver", { driver: kind, reason }, `UDP is read and written ${how}: ${reason}.`);
 }
 
 function severalAddressesLine(addresses: readonly Address[]): LogLine {

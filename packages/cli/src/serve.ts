@@ -2,6 +2,7 @@
 import { type Address, addressText } from "@fractal-punch/machine";
 import { PunchError } from "@fractal-punch/peer";
 import {
+  type DriverKind,
   defaultLimits,
   defaultPort,
   defaultSecondPort,
@@ -46,6 +47,7 @@ interface ServeOptions {
   readonly relayRate?: number;
   readonly relayTotal?: number;
   readonly metrics?: Address;
+  readonly driver?: DriverKind;
   readonly json?: boolean;
 }
 
@@ -104,6 +106,12 @@ export function addServeCommand(program: Command): void {
     )
     .option("--relay-deny <network...>", "let TURN not relay to these networks")
     .option("--turn-users <file>", "users of TURN besides those with tickets: lines of name:password")
+    .addOption(
+      new Option("--driver <how>", "how UDP is read and written (default: in batches where that works)").choices([
+        "batch",
+        "dgram",
+      ]),
+    )
     .option("--json", "JSON lines on a terminal, too")
     .addHelpText("after", examples)
     .action(runServe);
@@ -126,6 +134,7 @@ async function runServe(options: ServeOptions): Promise<void> {
     turn: options.turn ? await turnOf(options, log) : null,
     tls: tlsOf(options),
     limits: limitsOf(options),
+    ...(options.driver && { driver: options.driver }),
     onEvent(event) {
       const line = logLine(event);
       if (line !== undefined) log(line);

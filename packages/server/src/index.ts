@@ -1,3 +1,4 @@
+export type { DriverKind } from "@fractal-punch/udp";
 export * from "./core/index.ts";
 export { defaultPort, defaultSecondPort, defaultTlsPort } from "./listen-ports.ts";
 export { mintClientTicket, mintHostTicket, mintOpenTicket, mintTurnTicket } from "./minting.ts";

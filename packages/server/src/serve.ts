@@ -1,6 +1,12 @@
 /** Runs the server on real sockets, with its state folder. */
 import { type Address, addressText, ipText, type Transport } from "@fractal-punch/machine";
-import { Driver, type Counters as DriverCounters, type TlsIdentity } from "@fractal-punch/udp";
+import {
+  Driver,
+  type Counters as DriverCounters,
+  DriverError,
+  type DriverKind,
+  type TlsIdentity,
+} from "@fractal-punch/udp";
 import { nodePrimitives, systemRandom } from "@fractal-punch/udp/primitives";
 import { CertificateWatch } from "./certificate-watch.ts";
 import {
@@ -24,6 +30,7 @@ import {
 import { ownAddresses, publicAddresses, severalPublicIp4 } from "./public-addresses.ts";
 import { findPublicNames, isGuess, named, type PublicNames, taught } from "./public-names.ts";
 import { type Revocation, RevocationReader } from "./revocation-file.ts";
+import { ServerError } from "./server-error.ts";
 import { writeServerFile } from "./server-file.ts";
 import { openStateFolder } from "./state-folder.ts";
 import { type CertificateFiles, keyHashOf, openTlsIdentity, type TlsSettings } from "./tls-identity.ts";
@@ -47,6 +54,8 @@ export interface ServeOptions {
   /** TLS, on all addresses; served when this is absent, `null` for none. */
   readonly tls?: TlsSettings | null;
   readonly limits?: Partial<Limits>;
+  /** How UDP is read and written; the best that works here when absent. */
+  readonly driver?: DriverKind;
   readonly onEvent: (event: ServeEvent) => void;
 }
 
@@ -56,6 +65,8 @@ export type ServeEvent =
   /** The first start with this folder. */
   | { readonly type: "secret-made"; readonly stateFolder: string }
   | { readonly type: "without-ip6" }
+  /** How UDP is read and written, and why so; at start. */
+  | { readonly type: "driver"; readonly kind: DriverKind; readonly reason: string }
   /** It listens on all of the machine's addresses, and several are public. */
   | { readonly type: "several-addresses"; readonly addresses: readonly Address[] }
   /** At start, and when hosts that dialled the server taught it better. */
@@ -80,8 +91,6 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const ports = listenPorts(options.listen ?? [], numbers);
   const folder = await openStateFolder(options.stateFolder);
   if (folder.isNew) onEvent({ type: "secret-made", stateFolder: folder.path });
-  const several = options.listen?.length ? [] : severalPublicIp4(ownAddresses());
-  if (several.length > 0) onEvent({ type: "several-addresses", addresses: several });
   const identity = tls && (await openTlsIdentity(tls, folder.path));
   const machine = new Server({
     secret: folder.secret,
@@ -93,7 +102,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     ...(options.turn !== null && { turn: turnOptions(options.turn ?? {}) }),
     ...(options.limits && { limits: options.limits }),
   });
-  const running = new RunningServer(machine, folder.path, onEvent, identity, tls?.files);
+  const running = new RunningServer(machine, folder.path, options, identity, tls?.files);
   try {
     await running.start(options.publicNames ?? []);
   } catch (error) {
@@ -126,14 +135,15 @@ export class RunningServer {
   constructor(
     machine: Server,
     stateFolder: string,
-    onEvent: (event: ServeEvent) => void,
+    options: ServeOptions,
     identity: TlsIdentity | undefined,
     certificateFiles: CertificateFiles | undefined,
   ) {
     this.#machine = machine;
     this.#stateFolder = stateFolder;
-    this.#onEvent = onEvent;
-    this.#driver = new Driver(machine, { onEvent: (event) => this.#hear(event), ...(identity && { tls: identity }) });
+    this.#onEvent = options.onEvent;
+    this.#driver = openDriver(machine, options.driver, identity, (event) => this.#hear(event));
+    this.#tellDriver(options.listen ?? []);
     this.#revocations = new RevocationReader(stateFolder);
     if (identity !== undefined) this.#driver.command({ type: "certificate", keyHash: keyHashOf(identity) });
     this.#certificateWatch = identity && certificateFiles && this.#watch(certificateFiles, identity);
@@ -196,6 +206,14 @@ export class RunningServer {
     await this.#writing;
   }
 
+  #tellDriver(listen: readonly string[]): void {
+    const { kind, reason } = this.#driver.datagramDriver;
+    this.#onEvent({ type: "driver", kind, reason });
+    // The other driver answers from the address that was asked.
+    const several = kind === "batch" || listen.length > 0 ? [] : severalPublicIp4(ownAddresses());
+    if (several.length > 0) this.#onEvent({ type: "several-addresses", addresses: several });
+  }
+
   #revoke(revocations: readonly Revocation[]): void {
     for (const revocation of revocations) this.#driver.command({ type: "revoke", ...revocation });
     if (revocations.length > 0) this.#onEvent({ type: "revocations-read", count: revocations.length });
@@ -252,5 +270,19 @@ export class RunningServer {
     this.#writing = this.#writing
       .then(() => writeServerFile(this.#stateFolder, content))
       .catch((error: unknown) => this.#onEvent({ type: "state-fault", error }));
+  }
+}
+
+function openDriver(
+  machine: Server,
+  driver: DriverKind | undefined,
+  tls: TlsIdentity | undefined,
+  onEvent: (event: ServerEvent) => void,
+): Driver<ServerCommand, ServerEvent> {
+  try {
+    return new Driver(machine, { onEvent, ...(tls && { tls }), ...(driver && { driver }) });
+  } catch (error) {
+    if (error instanceof DriverError) throw new ServerError("OPTION", error.message, error);
+    throw error;
   }
 }

@@ -28,21 +28,17 @@ export function chooseDatagramDriver(wanted?: DriverKind): DatagramDriver {
   if (kind === "dgram") return { kind, reason: source, io: undefined };
   const io = isMainThread ? sharedBatchIo() : "a worker thread's event loop cannot be had";
   if (typeof io !== "string")
-    return { kind: "batch", reason: kind === undefined ? "recvmmsg and sendmmsg work here" : source, io };
-  if (kind === "batch") throw new DriverError(io);
+    return { kind: "batch", reason: kind === undefined ? io.works : `${source}; ${io.works}`, io };
+  if (kind === "batch") throw new DriverError(`The batch driver does not work here: ${io}.`);
   return { kind: "dgram", reason: io, io: undefined };
 }
 
-/** The driver that was asked for does not work here. */
-export class DriverError extends Error {
-  constructor(reason: string) {
-    super(`the batch driver does not work here: ${reason}`);
-  }
-}
+/** The driver that was asked for does not work here, or is none. */
+export class DriverError extends Error {}
 
 function wantedByEnvironment(): DriverKind | undefined {
   const value = process.env[variable];
   if (value === undefined || value === "") return undefined;
   if (value === "dgram" || value === "batch") return value;
-  throw new DriverError(`${variable} is "${value}", which is neither "dgram" nor "batch"`);
+  throw new DriverError(`${variable} is "${value}", which is neither "dgram" nor "batch".`);
 }

@@ -6,6 +6,7 @@ import { addressFromText, writeAddressWords } from "@fractal-punch/machine";
 import {
   Arena,
   loadSystemCalls,
+  probe,
   SendBatch,
   type Sender,
   type SystemCalls,
@@ -127,4 +128,34 @@ test("more than it holds leaves in between, and nothing is lost", { skip: withou
   const messages = offered.reduce((sum, count) => sum + count, 0);
   assert.ok(messages > 400 && messages <= 1_001);
   assert.deepEqual(told, ["failed EMSGSIZE 1"]);
+});
+
+for (const { name, missing, expected } of [
+  { name: "has all of it", missing: [], expected: { works: "recvmmsg and sendmmsg work here" } },
+  {
+    name: "knows no GRO",
+    missing: [104],
+    expected: { works: "recvmmsg and sendmmsg work here; the kernel has no GRO for UDP" },
+  },
+  {
+    name: "knows neither GRO nor GSO",
+    missing: [103, 104],
+    expected: { works: "recvmmsg and sendmmsg work here; the kernel has no GRO and no GSO for UDP" },
+  },
+]) {
+  test(`a kernel that ${name} is found out`, { skip: withoutBatch }, () => {
+    const real = loadSystemCalls();
+    assert.ok(typeof real !== "string");
+    const setsockopt: SystemCalls["setsockopt"] = (fd, level, option, value, length) =>
+      missing.includes(option) ? -1 : real.setsockopt(fd, level, option, value, length);
+    assert.deepEqual(probe({ ...real, setsockopt }), expected);
+  });
+}
+
+test("where calls are forbidden the batch driver says so, and node:dgram can serve", { skip: withoutBatch }, () => {
+  const real = loadSystemCalls();
+  assert.ok(typeof real !== "string");
+  const error = (): number => constants.errno.EPERM;
+  assert.equal(probe({ ...real, recvmmsg: () => -1, error }), "recvmmsg does not work (EPERM)");
+  assert.equal(probe({ ...real, socket: () => -1, error }), "a socket of UDP cannot be had (EPERM)");
 });

@@ -2,6 +2,7 @@
 import { AddressBook } from "./address-book.ts";
 import { Arena } from "./arena.ts";
 import { type Pollable, Poller } from "./poller.ts";
+import { probe } from "./probe.ts";
 import { ReceiveBatch, receiveBatchBytes } from "./receive-batch.ts";
 import { SendBatch, sendBatchBytes } from "./send-batch.ts";
 import { type LoopWatch, loadSystemCalls, type SystemCalls } from "./system-calls.ts";
@@ -9,6 +10,8 @@ import { Views } from "./views.ts";
 
 export class BatchIo {
   readonly calls: SystemCalls;
+  /** For people: what of it works here. */
+  readonly works: string;
   readonly arena: Arena;
   readonly received: ReceiveBatch;
   readonly outgoing: SendBatch;
@@ -20,8 +23,9 @@ export class BatchIo {
   #isFlushQueued = false;
 
   /** Throws when the system or the event loop does not play along. */
-  constructor(calls: SystemCalls) {
+  constructor(calls: SystemCalls, works: string) {
     this.calls = calls;
+    this.works = works;
     this.arena = new Arena(calls, receiveBatchBytes + sendBatchBytes);
     this.received = new ReceiveBatch(calls, this.arena);
     this.outgoing = new SendBatch(calls, this.arena);
@@ -77,7 +81,8 @@ export function sharedBatchIo(): BatchIo | string {
 function openBatchIo(calls: SystemCalls | string): BatchIo | string {
   if (typeof calls === "string") return calls;
   try {
-    return new BatchIo(calls);
+    const probed = probe(calls);
+    return typeof probed === "string" ? probed : new BatchIo(calls, probed.works);
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

@@ -12,8 +12,9 @@ const bufferBytes = 1_048_576;
 export interface BoundSocket {
   readonly fd: number;
   readonly local: Address;
-  /** Whether the kernel takes several datagrams as one. */
+  /** Whether the kernel takes several datagrams as one, and hands them over so. */
   readonly segments: boolean;
+  readonly gathers: boolean;
 }
 
 /** A socket of UDP, bound as requested; or the system's word for why there is none. */
@@ -25,7 +26,7 @@ export function bindSocket(calls: SystemCalls, request: PortRequest): BoundSocke
     calls.close(fd);
     return failure;
   }
-  return { fd, local: localOf(calls, fd, request), segments: setOptions(calls, fd, request) };
+  return { fd, local: localOf(calls, fd, request), ...setOptions(calls, fd, request) };
 }
 
 function bind(calls: SystemCalls, fd: number, request: PortRequest): string | undefined {
@@ -50,7 +51,7 @@ function localOf(calls: SystemCalls, fd: number, request: PortRequest): Address 
 }
 
 /** What the kernel does not have is done without: smaller buffers, no ECN, datagrams one by one. */
-function setOptions(calls: SystemCalls, fd: number, request: PortRequest): boolean {
+function setOptions(calls: SystemCalls, fd: number, request: PortRequest): Pick<BoundSocket, "segments" | "gathers"> {
   if (request.lean !== true) {
     set(calls, fd, level.socket, option.receiveBuffer, bufferBytes);
     set(calls, fd, level.socket, option.sendBuffer, bufferBytes);
@@ -63,8 +64,8 @@ function setOptions(calls: SystemCalls, fd: number, request: PortRequest): boole
     set(calls, fd, level.ip6, option.ip6ReceiveTrafficClass, 1);
     if (request.local === undefined) set(calls, fd, level.ip6, option.ip6ReceivePacketInfo, 1);
   }
-  set(calls, fd, level.udp, option.udpGro, 1);
-  return set(calls, fd, level.udp, option.udpSegment, 0);
+  const gathers = set(calls, fd, level.udp, option.udpGro, 1);
+  return { gathers, segments: set(calls, fd, level.udp, option.udpSegment, 0) };
 }
 
 function set(calls: SystemCalls, fd: number, ofLevel: number, name: number, value: number): boolean {

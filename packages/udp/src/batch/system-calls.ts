@@ -123,5 +123,5 @@ function watch(koffi: Koffi, program: ReturnType<Koffi["load"]>, fd: number, onR
 
 function firstLine(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text.split("\n", 1)[0] ?? text;
+  return (text.split("\n", 1)[0] ?? text).replace(/[.?!]+$/, "");
 }
