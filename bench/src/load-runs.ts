@@ -6,7 +6,8 @@ import type { Latency, Measured, Run, Spec } from "./load/spec.ts";
 import { RunningProgram } from "./running-program.ts";
 
 const generator = fileURLToPath(new URL("load/generator.js", import.meta.url));
-const startMs = 20_000;
+/** 10,000 sessions are opened one after the other. */
+const startMs = 60_000;
 
 /** By the names of the runs. */
 export type Results = ReadonlyMap<string, readonly Measured[]>;

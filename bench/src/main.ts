@@ -10,6 +10,7 @@ import { controlFigures } from "./control-figures.ts";
 import { costFigures } from "./cost-figures.ts";
 import { directFigures } from "./direct-figures.ts";
 import { type Figure, judge, tableText } from "./figures.ts";
+import { garbageFigures } from "./garbage-figures.ts";
 import { machineFigures } from "./machine-figures.ts";
 import { memoryOf } from "./process-usage.ts";
 import { relayFigures } from "./relay-figures.ts";
@@ -29,6 +30,7 @@ const parts: Readonly<Record<string, (folder: string) => Promise<Figure[]>>> = {
   server: loopbackFigures,
   turn: turnFigures,
   relay: relayFigures,
+  garbage: garbageFigures,
   control: controlFigures,
   direct: directFigures,
   cost: costFigures,

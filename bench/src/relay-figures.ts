@@ -16,6 +16,8 @@ interface Scene {
   readonly flows: number;
   /** Towards the peer, where it is not said; only TURN and coturn have the other. */
   readonly direction?: "in";
+  /** Where the others would take too many sockets. */
+  readonly only?: "sessions";
   /** Bars of the ratios. */
   readonly toCoturn?: number;
   readonly toBare?: number;
@@ -34,6 +36,7 @@ const relayScenes: readonly Scene[] = [
   { what: "200 bytes", payloadBytes: 200, burst: 1, flows: 1, toCoturn: 0.9, toBare: 1.1 },
   { what: "1,200 bytes to the client", payloadBytes: 1_200, burst: 1, flows: 1, direction: "in" },
   { what: "1,200 bytes, 16 flows in turns", payloadBytes: 1_200, burst: 1, flows: 16 },
+  { what: "1,200 bytes, 10,000 sessions at once", payloadBytes: 1_200, burst: 1, flows: 10_000, only: "sessions" },
   { what: "bursts of 8 x 1,200 bytes", payloadBytes: 1_200, burst: 8, flows: 1, toCoturn: 0.2 },
   { what: "bursts of 40 x 1,200 bytes", payloadBytes: 1_200, burst: 40, flows: 1, toCoturn: 0.1 },
 ];
@@ -65,6 +68,8 @@ function sceneRuns({ ours, coturn, forwarder }: Contenders, scene: Scene): { isO
   const turn = (name: string, { pid, port, credentials }: typeof ours | NonNullable<typeof coturn>): Run =>
     of(scene, name, pid, { kind: "turn", port, credentials, direction });
   const session: Route = { kind: "session", port: ours.port, credentials: ours.served.mint("load") };
+  if (scene.only === "sessions")
+    return { isOurs: ["ours, session"], runs: [of(scene, "ours, session", ours.pid, session)] };
   const runs = [turn("ours, TURN", ours), ...(coturn ? [turn("coturn", coturn)] : [])];
   if (direction === "in") return { isOurs: ["ours, TURN"], runs };
   runs.push(of(scene, "ours, session", ours.pid, session));

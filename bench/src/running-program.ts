@@ -14,6 +14,8 @@ export class RunningProgram {
   readonly #ended: Promise<unknown>;
   readonly #waiting = new Map<string, (fields: Fields) => void>();
   #errors = "";
+  /** Is told every line that it prints. */
+  onLine: (line: string) => void = () => undefined;
 
   /** `args`: Node's, so a path to a program first. */
   constructor(args: readonly string[], environment: NodeJS.ProcessEnv) {
@@ -52,6 +54,7 @@ export class RunningProgram {
 
   /** Loads make a server print thousands of lines: only those that are waited for are parsed. */
   #take(line: string): void {
+    this.onLine(line);
     for (const [name, resolve] of this.#waiting) {
       if (!line.includes(`"event":"${name}"`)) continue;
       this.#waiting.delete(name);
@@ -61,7 +64,11 @@ export class RunningProgram {
   }
 }
 
-/** The `fractal-punch` command. */
-export function startCommand(args: readonly string[], environment: NodeJS.ProcessEnv): RunningProgram {
-  return new RunningProgram([commandPath, ...args], environment);
+/** The `fractal-punch` command; `nodeOptions` go before it. */
+export function startCommand(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv,
+  nodeOptions: readonly string[] = [],
+): RunningProgram {
+  return new RunningProgram([...nodeOptions, commandPath, ...args], environment);
 }

@@ -55,10 +55,14 @@ export class Served {
 }
 
 /** `folder`: where state, keys and invites go. `more`: further options of `serve`. */
-export async function startServer(folder: string, more: readonly string[] = []): Promise<Served> {
+export async function startServer(
+  folder: string,
+  more: readonly string[] = [],
+  nodeOptions: readonly string[] = [],
+): Promise<Served> {
   const state = join(folder, "state");
   const loopback = ["--listen", "127.0.0.1", "--public", "127.0.0.1", "--port", "0", "--port2", "0", "--tls-port", "0"];
-  const program = startCommand(["serve", "--json", ...loopback, "--state", state, ...more], {});
+  const program = startCommand(["serve", "--json", ...loopback, "--state", state, ...more], {}, nodeOptions);
   const { port } = await program.event("listening");
   return new Served(program, Number(port), folder, await readSecret(state));
 }
