@@ -43,7 +43,10 @@ export function deleteOrphans() {
 function testFolders() {
   const packages = readdirSync(join(root, "packages")).map((name) => `packages/${name}`);
   return [
-    ...[...packages, "sim", "lab", "interop"].map((room) => ({ sources: `${room}/test`, built: `${room}/dist-test` })),
+    ...[...packages, "sim", "lab", "interop", "bench"].map((room) => ({
+      sources: `${room}/test`,
+      built: `${room}/dist-test`,
+    })),
     { sources: "sim/scenarios", built: "sim/dist-test/scenarios" },
   ];
 }

@@ -7,6 +7,16 @@ export interface Figure {
   readonly unit: string;
   readonly atMost?: number;
   readonly atLeast?: number;
+  /** How far its rounds are apart, as a share of it; known of ratios. */
+  readonly noise?: number;
+  /** Where it stands when several programs are compared. */
+  readonly cell?: Cell;
+}
+
+export interface Cell {
+  readonly row: string;
+  readonly column: string;
+  readonly field: string;
 }
 
 export type Judgement = "ok" | "short" | "";
@@ -37,6 +47,13 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
 }
 
+/** Between the first and the third quarter of the values, as a share of their median. */
+export function spread(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number): number => sorted[Math.round(share * (sorted.length - 1))] ?? Number.NaN;
+  return (at(0.75) - at(0.25)) / median(values);
+}
+
 function cells(figure: Figure): string[] {
   const { name, value, unit, atMost, atLeast } = figure;
   const limit = atMost ?? atLeast;
@@ -44,7 +61,7 @@ function cells(figure: Figure): string[] {
   return [name, `${numberText(value)} ${unit}`, bar, judge(figure)];
 }
 
-function numberText(value: number): string {
+export function numberText(value: number): string {
   return value >= 100 ? value.toFixed(0) : value.toFixed(value < 10 ? 2 : 1);
 }
 

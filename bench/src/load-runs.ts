@@ -1,7 +1,7 @@
 /** Runs of the load generator, and what came of them. */
 import { fileURLToPath } from "node:url";
 import { giveCore, restMs } from "./cores.ts";
-import { median } from "./figures.ts";
+import { median, spread } from "./figures.ts";
 import type { Latency, Measured, Run, Spec } from "./load/spec.ts";
 import { RunningProgram } from "./running-program.ts";
 
@@ -36,8 +36,8 @@ export function latencyOf(results: Results, name: string, field: keyof Latency):
 }
 
 /** Of what both took in the same round, so that what the machine did meanwhile counts for both; the median. */
-export function ratioOf(results: Results, name: string, other: string): number {
+export function ratioOf(results: Results, name: string, other: string): { value: number; noise: number } {
   const others = results.get(other) ?? [];
   const ratios = (results.get(name) ?? []).map(({ micros }, round) => micros / (others[round]?.micros ?? Number.NaN));
-  return median(ratios);
+  return { value: median(ratios), noise: spread(ratios) };
 }

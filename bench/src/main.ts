@@ -1,10 +1,12 @@
 /** `npm run bench [-- PART...]`: measures the server and the peer over loopback, and the simulator, prints a table, and ends with 1 if a bar is missed. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { loadPrimitives } from "@fractal-punch/peer/sodium";
+import { type Baseline, changes, changeText, type KeptFigure, merged } from "./baseline.ts";
 import { classicFigures } from "./classic-figures.ts";
 import { controlFigures } from "./control-figures.ts";
 import { costFigures } from "./cost-figures.ts";
@@ -14,6 +16,7 @@ import { garbageFigures } from "./garbage-figures.ts";
 import { machineFigures } from "./machine-figures.ts";
 import { memoryOf } from "./process-usage.ts";
 import { relayFigures } from "./relay-figures.ts";
+import { reportPlot, reportText } from "./report.ts";
 import { startServer } from "./served.ts";
 import { serverFigures } from "./server-figures.ts";
 import { sessionFigures } from "./session-figures.ts";
@@ -23,6 +26,9 @@ import { turnFigures } from "./turn-figures.ts";
 
 /** Long enough for what starting leaves behind to be collected. */
 const idleMs = 8_000;
+
+const baselinePath = fileURLToPath(new URL("../baseline.json", import.meta.url));
+const docs = fileURLToPath(new URL("../../docs", import.meta.url));
 
 /** Each may be asked for by its name. */
 const parts: Readonly<Record<string, (folder: string) => Promise<Figure[]>>> = {
@@ -38,17 +44,24 @@ const parts: Readonly<Record<string, (folder: string) => Promise<Figure[]>>> = {
   machine: machineFigures,
 };
 
-const { values, positionals } = parseArgs({ options: { json: { type: "string" } }, allowPositionals: true });
+const { values, positionals } = parseArgs({
+  options: { json: { type: "string" }, save: { type: "boolean" } },
+  allowPositionals: true,
+});
 const unknown = positionals.find((name) => parts[name] === undefined);
 if (unknown !== undefined)
   throw new Error(`the bench has no part "${unknown}": it has ${Object.keys(parts).join(", ")}`);
 const home = await mkdtemp(join(tmpdir(), "fractal-punch-bench-"));
 try {
-  const figures: Figure[] = [];
-  for (const [name, measure] of Object.entries(parts))
-    if (positionals.length === 0 || positionals.includes(name)) figures.push(...(await measure(home)));
+  const figures: KeptFigure[] = [];
+  for (const [part, measure] of Object.entries(parts))
+    if (positionals.length === 0 || positionals.includes(part))
+      figures.push(...(await measure(home)).map((figure) => ({ part, ...figure })));
   console.log(tableText(figures));
   if (values.json !== undefined) await writeFile(values.json, jsonText(figures));
+  const baseline = await readBaseline();
+  for (const change of changes(baseline?.figures ?? [], figures)) console.log(changeText(change));
+  if (values.save === true) await keep(merged(baseline, Object.keys(parts), figures));
   if (figures.some((figure) => judge(figure) === "short")) process.exitCode = 1;
 } finally {
   await rm(home, { recursive: true, force: true });
@@ -78,4 +91,16 @@ async function loopbackFigures(folder: string): Promise<Figure[]> {
 
 function jsonText(figures: readonly Figure[]): string {
   return `${JSON.stringify({ node: process.version, figures: figures.map((figure) => ({ ...figure, judgement: judge(figure) })) }, undefined, 2)}\n`;
+}
+
+/** `undefined` when nothing was kept yet. */
+async function readBaseline(): Promise<Baseline | undefined> {
+  const text = await readFile(baselinePath, "utf8").catch(() => undefined);
+  return text === undefined ? undefined : JSON.parse(text);
+}
+
+async function keep(baseline: Baseline): Promise<void> {
+  await writeFile(baselinePath, `${JSON.stringify(baseline, undefined, 2)}\n`);
+  await writeFile(join(docs, "performance.md"), reportText(baseline));
+  await writeFile(join(docs, "performance.svg"), reportPlot(baseline));
 }

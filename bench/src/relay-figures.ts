@@ -85,15 +85,17 @@ function figuresOf(scene: Scene, results: Results, ours: readonly string[], bare
   const { what, toCoturn, toBare } = scene;
   const figures: Figure[] = [];
   for (const name of results.keys()) {
-    const title = `${what}: ${name}`;
-    figures.push({ name: `${title}: CPU time`, value: medianOf(results, name, "micros"), unit: "us" });
-    figures.push({ name: `${title}: rate`, value: medianOf(results, name, "perSecond") / 1000, unit: "k/s" });
-    figures.push({ name: `${title}: lost`, value: 100 * medianOf(results, name, "lost"), unit: "%" });
+    const add = (field: string, value: number, unit: string): void => {
+      figures.push({ name: `${what}: ${name}: ${field}`, value, unit, cell: { row: what, column: name, field } });
+    };
+    add("CPU time", medianOf(results, name, "micros"), "us");
+    add("rate", medianOf(results, name, "perSecond") / 1000, "k/s");
+    add("lost", 100 * medianOf(results, name, "lost"), "%");
   }
   for (const name of ours) {
     const ratio = (other: string, bar: number | undefined): Figure => ({
       name: `${what}: ${name}: CPU time, of ${other}'s`,
-      value: ratioOf(results, name, other),
+      ...ratioOf(results, name, other),
       unit: "x",
       ...(bar !== undefined && { atMost: bar }),
     });
