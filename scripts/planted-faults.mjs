@@ -70,13 +70,13 @@ export const plantedFaults = [
     file: `${server}/channels.ts`,
     find: "const other = channel === pair.client ? pair.host : pair.client;",
     replace:
-      "const other = pair.registration.legs.length > 1 ? channel : channel === pair.client ? pair.host : pair.client;",
+      "const other = pair.registration.liveLegs.length > 1 ? channel : channel === pair.client ? pair.host : pair.client;",
   },
   {
     name: "an introduction's record is never removed",
     file: `${server}/introductions.ts`,
-    find: "this.#deadlines.set(introduction.deadline, now + this.#limits.introductionLifeMs);",
-    replace: "",
+    find: "rows.setDouble(made, endsAtAt, now + this.#limits.introductionLifeMs);",
+    replace: "rows.setDouble(made, endsAtAt, now + 1e12);",
   },
   {
     name: "an idle channel never ends",

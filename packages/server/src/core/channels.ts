@@ -15,6 +15,7 @@ import {
 import type { Clock } from "./clock.ts";
 import type { ServerEvent } from "./events.ts";
 import type { Rule, Rules } from "./forwarding/rules.ts";
+import type { Introduction } from "./introductions.ts";
 import type { Limits } from "./limits.ts";
 import type { Drop } from "./outcome.ts";
 import type { Quotas } from "./quotas.ts";
@@ -46,6 +47,8 @@ export class Pair {
   /** Whether the client's address is proven. */
   proven = false;
   ended = false;
+  /** The record that it was made for. */
+  introduction: Introduction = 0;
   /** Time of the last datagram of either side. */
   activeAt: number;
   readonly deadline: Deadline<Timed>;

@@ -1,5 +1,4 @@
 /** Connect (docs/protocol.md section 5): introduces a client and a host to each other, and binds their channels. */
-import { addressKey } from "@fractal-punch/machine";
 import {
   type Approach,
   asciiBytes,
@@ -9,7 +8,7 @@ import {
   encodeIntroduction,
 } from "@fractal-punch/wire";
 import { Pair } from "./channels.ts";
-import type { Introduction, IntroductionLeg } from "./introductions.ts";
+import type { Introduction } from "./introductions.ts";
 import { type Outcome, refused } from "./outcome.ts";
 import { answer, type Question } from "./question.ts";
 import type { Registration } from "./registration.ts";
@@ -27,7 +26,8 @@ interface Approved {
   readonly key: Uint8Array;
   readonly registration: Registration;
   readonly approach: Approach | undefined;
-  readonly introduction: Introduction | undefined;
+  /** 0 for a Connect that is seen for the first time. */
+  readonly introduction: Introduction;
 }
 
 export function handleConnect(state: ServerState, question: Question): Outcome {
@@ -45,15 +45,17 @@ export function handleConnect(state: ServerState, question: Question): Outcome {
   if (Math.abs(request.timeMs - epochMs) >= state.limits.timeWindowMs) return refused(ErrorCode.timeOff, key);
   const registration = liveRegistration(state, ticket);
   if (registration === undefined) return refused(ErrorCode.hostNotRegistered, key);
-  const introduction = state.introductions.find(ticket.username, message.transactionId);
-  const leg = introduction?.leg(from.family);
-  if (leg !== undefined && !isFrom(leg, question)) return "replay";
+  const { introductions } = state;
+  const introduction = introductions.find(ticket, message.transactionId);
+  const channel = introductions.channel(introduction, from.family);
+  if (channel !== 0 && !introductions.isFor(introduction, question.port, from)) return "replay";
+  const bound = boundPair(question, introduction, channel);
   const proves = nonce !== undefined && state.nonces.matches(nonce, from, state.ports.isStream(question.port), epochMs);
   if (nonce !== undefined && !proves) return refused(ErrorCode.staleNonce, key);
-  if (ticket.open && !proves && leg?.pair.proven !== true) return refused(ErrorCode.unauthenticated, key);
+  if (ticket.open && !proves && bound?.proven !== true) return refused(ErrorCode.unauthenticated, key);
   if (!state.buckets.connects.take(now, ticket.username)) return "ticket-rate";
   const approved = { ticket, key, registration, approach, introduction };
-  const pair = leg?.pair.ended === false ? leg.pair : bind(state, question, approved);
+  const pair = bound ?? bind(state, question, approved);
   if (!(pair instanceof Pair)) return refused(pair, key);
   if (proves) {
     state.channels.prove(pair);
@@ -70,15 +72,18 @@ function liveRegistration(state: ServerState, ticket: ClientTicket): Registratio
   return minter === undefined || minter === registration.ticket.username ? registration : undefined;
 }
 
-function isFrom(leg: IntroductionLeg, question: Question): boolean {
-  return leg.port === question.port && leg.address === addressKey(question.from);
+/** The pair that the Connect was bound to before, if it has not ended. */
+function boundPair({ tuple }: Question, introduction: Introduction, number: number): Pair | undefined {
+  const channel = tuple?.channels?.get(number);
+  if (channel?.kind !== "session" || channel !== channel.pair.client) return undefined;
+  return channel.pair.introduction === introduction ? channel.pair : undefined;
 }
 
 function bind(state: ServerState, question: Question, approved: Approved): Pair | ErrorCode {
   const { now, port, from, message, options, out } = question;
   const { ticket, registration, approach } = approved;
   if (approach === undefined) return ErrorCode.badRequest;
-  const isNew = approved.introduction === undefined;
+  const isNew = approved.introduction === 0;
   if (state.channels.isFull || (isNew && state.introductions.isFull)) return ErrorCode.serverFull;
   const hostLeg = registration.legFor(from.family);
   if (hostLeg === undefined) return ErrorCode.hostNotRegistered;
@@ -91,8 +96,8 @@ function bind(state: ServerState, question: Question, approved: Approved): Pair 
     state.tuples.release(hostTuple);
     return ErrorCode.limitReached;
   }
-  const introduction = approved.introduction ?? state.introductions.add(now, ticket.username, message.transactionId);
-  introduction.place(tuple, pair);
+  pair.introduction = isNew ? state.introductions.add(now, ticket, message.transactionId) : approved.introduction;
+  state.introductions.place(pair.introduction, port, from, pair.client.number);
   if (isNew) {
     const { hostId } = ticket;
     const { name } = registration.ticket;

@@ -1,78 +1,110 @@
 /**
  * Records of introductions (docs/protocol.md section 5): they make a repeated Connect find its channels again, and a
- * replayed one nothing.
+ * replayed one nothing. They live equally long, and are rows in the order in which they were made.
  */
-import { type AddressKey, addressKey, type Deadline, type Deadlines, type PortId } from "@fractal-punch/machine";
-import { asciiText } from "@fractal-punch/wire";
-import type { Pair } from "./channels.ts";
+import type { Address, PortId } from "@fractal-punch/machine";
+import type { HalfSipHash } from "./half-sip-hash.ts";
 import type { Limits } from "./limits.ts";
-import type { Timed } from "./timed.ts";
-import type { Tuple } from "./tuples.ts";
+import { RowTable } from "./row-table.ts";
+import type { ClientTicket } from "./tickets.ts";
+import { tupleWords, writeTuple } from "./tuple-words.ts";
 
-/** The one 5-tuple of a family that this introduction is for. Its pair may have ended. */
-export interface IntroductionLeg {
-  readonly port: PortId;
-  readonly address: AddressKey;
-  pair: Pair;
-}
+/** The row of a record; 0 is none. */
+export type Introduction = number;
 
-export class Introduction {
-  readonly kind = "introduction";
-  readonly id: string;
-  leg4: IntroductionLeg | undefined;
-  leg6: IntroductionLeg | undefined;
-  readonly deadline: Deadline<Timed>;
+// The transaction id and the ticket's password, which no other ticket has; when it ends; the record that was made next;
+// for each family the 5-tuple of the client and its channel's number there, 0 while there is none.
+const transactionIdBytes = 12;
+const passwordBytes = 44;
+const keyBytes: number = transactionIdBytes + passwordBytes;
+const endsAtAt: number = keyBytes / 4;
+const newerAt: number = endsAtAt + 2;
+const legsAt: number = newerAt + 1;
+const legWords: number = tupleWords + 1;
+const rowWords: number = legsAt + 2 * legWords;
 
-  constructor(id: string, deadlines: Deadlines<Timed>) {
-    this.id = id;
-    this.deadline = deadlines.create(this, "introduction forgotten");
-  }
-
-  leg(family: 4 | 6): IntroductionLeg | undefined {
-    return family === 4 ? this.leg4 : this.leg6;
-  }
-
-  place(tuple: Tuple, pair: Pair): void {
-    const leg = { port: tuple.port, address: addressKey(tuple.address), pair };
-    if (tuple.address.family === 4) this.leg4 = leg;
-    else this.leg6 = leg;
-  }
-}
+/** So many end in one call at most. */
+const endsAtOnce = 1_000;
 
 export class Introductions {
   readonly #limits: Limits;
-  readonly #deadlines: Deadlines<Timed>;
-  readonly #byId = new Map<string, Introduction>();
+  readonly #table: RowTable;
+  readonly #key = new Uint32Array(keyBytes / 4);
+  readonly #keyView = new Uint8Array(this.#key.buffer);
+  readonly #tuple = new Uint32Array(tupleWords);
+  #oldest: Introduction = 0;
+  #newest: Introduction = 0;
 
-  constructor(limits: Limits, deadlines: Deadlines<Timed>) {
+  constructor(limits: Limits, hash: HalfSipHash) {
     this.#limits = limits;
-    this.#deadlines = deadlines;
+    this.#table = new RowTable(hash, keyBytes / 4, rowWords);
   }
 
   get size(): number {
-    return this.#byId.size;
+    return this.#table.size;
   }
 
   get isFull(): boolean {
-    return this.#byId.size >= this.#limits.introductions;
+    return this.size >= this.#limits.introductions;
   }
 
-  find(username: string, transactionId: Uint8Array): Introduction | undefined {
-    return this.#byId.get(introductionId(username, transactionId));
+  /** When the first of them ends; `Infinity` when there is none. */
+  get nextEnd(): number {
+    return this.#oldest === 0 ? Infinity : this.#table.rows.double(this.#oldest, endsAtAt);
   }
 
-  add(now: number, username: string, transactionId: Uint8Array): Introduction {
-    const introduction = new Introduction(introductionId(username, transactionId), this.#deadlines);
-    this.#byId.set(introduction.id, introduction);
-    this.#deadlines.set(introduction.deadline, now + this.#limits.introductionLifeMs);
-    return introduction;
+  find(ticket: ClientTicket, transactionId: Uint8Array): Introduction {
+    this.#writeKey(ticket, transactionId);
+    return this.#table.find(this.#key);
   }
 
-  remove(introduction: Introduction): void {
-    this.#byId.delete(introduction.id);
+  /** One that is not there yet. */
+  add(now: number, ticket: ClientTicket, transactionId: Uint8Array): Introduction {
+    this.#writeKey(ticket, transactionId);
+    const { rows } = this.#table;
+    const made = this.#table.add(this.#key);
+    rows.setDouble(made, endsAtAt, now + this.#limits.introductionLifeMs);
+    if (this.#newest === 0) this.#oldest = made;
+    else rows.setWord(this.#newest, newerAt, made);
+    this.#newest = made;
+    return made;
+  }
+
+  wake(now: number): void {
+    for (let turns = endsAtOnce; turns > 0 && this.nextEnd <= now; turns--) {
+      const oldest = this.#oldest;
+      this.#oldest = this.#table.rows.word(oldest, newerAt);
+      if (this.#oldest === 0) this.#newest = 0;
+      this.#table.remove(oldest);
+    }
+  }
+
+  /** The one 5-tuple of the address's family that it is for from now on, and the client's channel there. */
+  place(introduction: Introduction, port: PortId, from: Address, channel: number): void {
+    const { rows } = this.#table;
+    const at = legAt(from.family);
+    writeTuple(this.#tuple, port, from);
+    for (let i = 0; i < tupleWords; i++) rows.setWord(introduction, at + i, this.#tuple[i] ?? 0);
+    rows.setWord(introduction, at + tupleWords, channel);
+  }
+
+  /** The number of the client's channel, which may have ended; 0 when it was not placed in that family. */
+  channel(introduction: Introduction, family: 4 | 6): number {
+    return introduction === 0 ? 0 : this.#table.rows.word(introduction, legAt(family) + tupleWords);
+  }
+
+  /** Whether it is for that 5-tuple. */
+  isFor(introduction: Introduction, port: PortId, from: Address): boolean {
+    writeTuple(this.#tuple, port, from);
+    return this.#table.rows.holds(introduction, legAt(from.family), this.#tuple);
+  }
+
+  #writeKey({ password }: ClientTicket, transactionId: Uint8Array): void {
+    this.#keyView.set(transactionId);
+    for (let i = 0; i < password.length; i++) this.#keyView[transactionIdBytes + i] = password.charCodeAt(i);
   }
 }
 
-function introductionId(username: string, transactionId: Uint8Array): string {
-  return asciiText(transactionId) + username;
+function legAt(family: 4 | 6): number {
+  return family === 4 ? legsAt : legsAt + legWords;
 }

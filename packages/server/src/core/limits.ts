@@ -114,7 +114,7 @@ export const defaultLimits: Limits = {
   registrations: 1_048_576,
   idsPerTicket: 1_000,
   replacedInstances: 8,
-  introductions: 65_536,
+  introductions: 262_144,
   channels: 131_072,
   channelsPerTuple: 4_096,
   tickets: 65_536,

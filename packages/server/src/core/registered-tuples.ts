@@ -2,37 +2,28 @@
  * The 5-tuples on which hosts are registered by UDP, as rows: most hosts are idle, and nothing else is known of theirs.
  * Several hosts may share one.
  */
-import {
-  type Address,
-  type Address6,
-  type AddressKey,
-  addressKey,
-  type PortId,
-  type SendOptions,
-} from "@fractal-punch/machine";
+import { type Address, type AddressKey, addressKey, type PortId, type SendOptions } from "@fractal-punch/machine";
 import type { HalfSipHash } from "./half-sip-hash.ts";
 import { RowTable } from "./row-table.ts";
+import { readAddress, tupleWords, writeTuple } from "./tuple-words.ts";
 
-// The key: the server's port, the far one, the address. That of IPv4 stands as IPv4-mapped IPv6, which none of IPv6 is.
-const keyWords = 6;
-const ipWord = 2;
-const ip4Mark = 0xffff;
-const hostsWord = 6;
-const localWord = 7;
-const rowWords = 8;
+// The 5-tuple; how many hosts; the number of the local address.
+const hostsWord: number = tupleWords;
+const localWord: number = tupleWords + 1;
+const rowWords: number = tupleWords + 2;
 
 /** More addresses of its own than this a server does not have; from one beyond, the system chooses what it sends from. */
 const maxLocals = 65_536;
 
 export class RegisteredTuples {
   readonly #table: RowTable;
-  readonly #key = new Uint32Array(keyWords);
+  readonly #key = new Uint32Array(tupleWords);
   /** By number, from 1 on. */
   readonly #locals: (SendOptions | undefined)[] = [undefined];
   readonly #localNumbers = new Map<AddressKey, number>();
 
   constructor(hash: HalfSipHash) {
-    this.#table = new RowTable(hash, keyWords, rowWords);
+    this.#table = new RowTable(hash, tupleWords, rowWords);
   }
 
   get size(): number {
@@ -41,7 +32,7 @@ export class RegisteredTuples {
 
   /** The row; 0 when there is none. */
   find(port: PortId, address: Address): number {
-    this.#writeKey(port, address);
+    writeTuple(this.#key, port, address);
     return this.#table.find(this.#key);
   }
 
@@ -65,8 +56,8 @@ export class RegisteredTuples {
 
   /** Whether the row is that of this 5-tuple. */
   isOf(row: number, port: PortId, address: Address): boolean {
-    this.#writeKey(port, address);
-    return this.#table.rows.startsWith(row, this.#key);
+    writeTuple(this.#key, port, address);
+    return this.#table.rows.holds(row, 0, this.#key);
   }
 
   /** How many are registered there. */
@@ -79,31 +70,11 @@ export class RegisteredTuples {
   }
 
   address(row: number): Address {
-    const { rows } = this.#table;
-    const port = rows.word(row, 1);
-    const isIp4 = rows.word(row, 2) === 0 && rows.word(row, 3) === 0 && rows.word(row, 4) === ip4Mark;
-    if (isIp4) return { family: 4, ip: rows.word(row, 5), port };
-    const codes: number[] = [];
-    for (let i = ipWord; i < keyWords; i++) {
-      const word = rows.word(row, i);
-      codes.push(word >>> 24, (word >>> 16) & 0xff, (word >>> 8) & 0xff, word & 0xff);
-    }
-    return { family: 6, ip: String.fromCharCode(...codes), port };
+    return readAddress(this.#table.rows, row, 0);
   }
 
   options(row: number): SendOptions | undefined {
     return this.#locals[this.#table.rows.word(row, localWord)];
-  }
-
-  #writeKey(port: PortId, address: Address): void {
-    const key = this.#key;
-    key[0] = port;
-    key[1] = address.port;
-    if (address.family === 6) return writeIp6(key, address);
-    key[2] = 0;
-    key[3] = 0;
-    key[4] = ip4Mark;
-    key[5] = address.ip;
   }
 
   #localNumber(options: SendOptions | undefined): number {
@@ -114,14 +85,5 @@ export class RegisteredTuples {
     if (this.#locals.length > maxLocals) return 0;
     this.#localNumbers.set(local, this.#locals.length);
     return this.#locals.push(options) - 1;
-  }
-}
-
-function writeIp6(key: Uint32Array, { ip }: Address6): void {
-  for (let i = ipWord; i < keyWords; i++) {
-    const at = 4 * (i - ipWord);
-    key[i] =
-      ip.charCodeAt(at) * 0x100_0000 +
-      ((ip.charCodeAt(at + 1) << 16) | (ip.charCodeAt(at + 2) << 8) | ip.charCodeAt(at + 3));
   }
 }

@@ -39,7 +39,7 @@ export class RowTable {
     const mask = slots.length / 2 - 1;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
       const row = slots[2 * slot + 1] ?? 0;
-      if (row === 0 || (slots[2 * slot] === hash && this.rows.startsWith(row, key))) return row;
+      if (row === 0 || (slots[2 * slot] === hash && this.rows.holds(row, 0, key))) return row;
     }
   }
 

@@ -58,10 +58,10 @@ export class Rows {
     return this.#blocks[row >>> rowsPerBlockBits]?.words[this.#start(row) + at] ?? 0;
   }
 
-  /** Whether the row begins with these words. */
-  startsWith(row: number, expected: Uint32Array): boolean {
+  /** Whether these words are there. */
+  holds(row: number, at: number, expected: Uint32Array): boolean {
     const words = this.#blocks[row >>> rowsPerBlockBits]?.words;
-    const start = this.#start(row);
+    const start = this.#start(row) + at;
     for (let i = 0; i < expected.length; i++) if (words?.[start + i] !== expected[i]) return false;
     return true;
   }

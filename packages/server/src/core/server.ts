@@ -84,9 +84,10 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
   }
 
   wake(now: number, out: Outbox<ServerEvent>): void {
-    const { deadlines, streams, classic } = this.#state;
+    const { deadlines, introductions, streams, classic } = this.#state;
     deadlines.takeDue(now, ({ owner }) => this.#end(now, owner, out));
     wakeRegistrations(this.#state, now, out);
+    introductions.wake(now);
     streams.wake(now, out);
     this.#streamsGone(now, out);
     classic?.wake(now, out);
@@ -128,8 +129,14 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
   }
 
   nextWake(): number {
-    const { deadlines, registrations, streams, classic } = this.#state;
-    return Math.min(deadlines.next(), registrations.legs.nextEnd, streams.endsAt, classic?.endsAt ?? Infinity);
+    const { deadlines, registrations, introductions, streams, classic } = this.#state;
+    return Math.min(
+      deadlines.next(),
+      registrations.legs.nextEnd,
+      introductions.nextEnd,
+      streams.endsAt,
+      classic?.endsAt ?? Infinity,
+    );
   }
 
   #learnAddresses(now: number, addresses: readonly Address[], own: readonly Address[]): void {
@@ -231,8 +238,6 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
     switch (owner.kind) {
       case "registration":
         return wakeRegistration(state, now, owner, out);
-      case "introduction":
-        return state.introductions.remove(owner);
       case "pair":
         return state.channels.wake(now, owner);
       case "account":

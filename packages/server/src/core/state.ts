@@ -167,7 +167,7 @@ export function createState(options: ServerOptions): ServerState {
     forwarder: new RelayForwarder(() => rules.memory, firstRelayPort),
     channels,
     registrations: new Registrations(tuples, channels, deadlines, limits, hash),
-    introductions: new Introductions(limits, deadlines),
+    introductions: new Introductions(limits, hash),
     streams,
     classic: options.classic ? new Classic(ports, limits, counters.classic, streams, buckets) : undefined,
     turn: options.turn && createTurnState(options.turn, shared),

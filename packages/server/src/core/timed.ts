@@ -1,5 +1,4 @@
 import type { Pair } from "./channels.ts";
-import type { Introduction } from "./introductions.ts";
 import type { Account } from "./quotas.ts";
 import type { Registration } from "./registration.ts";
 import type { Allocation } from "./turn/allocation.ts";
@@ -7,4 +6,4 @@ import type { Pipe } from "./turn/pipe.ts";
 import type { Reservation } from "./turn/reservations.ts";
 
 /** Whatever has a deadline in the server's one heap. */
-export type Timed = Registration | Introduction | Pair | Account | Allocation | Pipe | Reservation;
+export type Timed = Registration | Pair | Account | Allocation | Pipe | Reservation;
