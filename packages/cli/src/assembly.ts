@@ -7,26 +7,25 @@
 const usualBytes = 2_400;
 
 export class Assembly {
+  /** How many pieces the datagram has. */
+  count = 0;
   startedAtMs = 0;
   #bytes = new Uint8Array(usualBytes);
   #used = 0;
-  #missing = 0;
+  #present = 0;
+  #isInOrder = true;
   /** Where each piece begins, and how long it is: 0 when it is not there. */
-  #starts: number[] = [];
-  #lengths: number[] = [];
+  readonly #starts: number[] = [];
+  readonly #lengths: number[] = [];
 
   begin(count: number, nowMs: number): this {
+    this.count = count;
     this.startedAtMs = nowMs;
     this.#used = 0;
-    this.#missing = count;
-    this.#starts = Array<number>(count).fill(0);
-    this.#lengths = Array<number>(count).fill(0);
+    this.#present = 0;
+    this.#isInOrder = true;
+    for (let index = 0; index < count; index++) this.#lengths[index] = 0;
     return this;
-  }
-
-  /** How many pieces the datagram has. */
-  get count(): number {
-    return this.#lengths.length;
   }
 
   /**
@@ -36,45 +35,40 @@ export class Assembly {
   put(index: number, piece: Uint8Array, nowMs: number): void {
     const known = this.#lengths[index];
     if (known !== 0 && known !== piece.length) this.begin(this.count, nowMs);
-    if (known !== piece.length) {
-      this.#starts[index] = this.#used;
-      this.#lengths[index] = piece.length;
-      this.#grow(piece.length);
-      this.#missing--;
-    }
+    if (known !== piece.length) this.#place(index, piece.length);
     this.#bytes.set(piece, this.#starts[index]);
   }
 
   get isWhole(): boolean {
-    return this.#missing === 0;
+    return this.#present === this.count;
   }
 
   /** The datagram; it may be a view, and is valid until the next one is begun. */
   whole(): Uint8Array {
-    let end = 0;
-    for (const [index, start] of this.#starts.entries()) {
-      if (start !== end) return this.#inOrder();
-      end += this.#lengths[index] ?? 0;
-    }
-    return this.#bytes.subarray(0, end);
+    return this.#isInOrder ? this.#bytes.subarray(0, this.#used) : this.#sorted();
   }
 
-  #inOrder(): Uint8Array {
+  #place(index: number, lengthBytes: number): void {
+    if (index !== this.#present) this.#isInOrder = false;
+    this.#present++;
+    this.#starts[index] = this.#used;
+    this.#lengths[index] = lengthBytes;
+    this.#used += lengthBytes;
+    if (this.#used <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.max(this.#used, this.count * lengthBytes));
+    larger.set(this.#bytes);
+    this.#bytes = larger;
+  }
+
+  #sorted(): Uint8Array {
     const datagram = new Uint8Array(this.#used);
     let end = 0;
-    for (const [index, start] of this.#starts.entries()) {
+    for (let index = 0; index < this.count; index++) {
+      const start = this.#starts[index] ?? 0;
       const length = this.#lengths[index] ?? 0;
       datagram.set(this.#bytes.subarray(start, start + length), end);
       end += length;
     }
     return datagram;
-  }
-
-  #grow(pieceBytes: number): void {
-    this.#used += pieceBytes;
-    if (this.#used <= this.#bytes.length) return;
-    const larger = new Uint8Array(Math.max(this.#used, this.count * pieceBytes));
-    larger.set(this.#bytes);
-    this.#bytes = larger;
   }
 }

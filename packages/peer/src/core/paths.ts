@@ -23,15 +23,18 @@ export class Paths {
   /** The direct path by itself: what nearly all datagrams take. */
   #alone: readonly Path[] = [];
   #lossy = false;
+  /** The path that was asked for last. */
+  #found: Path | undefined;
 
   get all(): readonly Path[] {
     return this.#all;
   }
 
   find(route: Route): Path | undefined {
-    // What comes, comes nearly always over the path in use.
-    if (this.#direct && sameRoute(this.#direct.route, route)) return this.#direct;
-    return this.#all.find((path) => sameRoute(path.route, route));
+    // What comes, comes the same way as what came before, which need not be the path that this end uses.
+    if (this.#found && sameRoute(this.#found.route, route)) return this.#found;
+    this.#found = this.#all.find((path) => sameRoute(path.route, route));
+    return this.#found;
   }
 
   /** Adds a path; when there are too many, the oldest unproven direct one goes, or, if there is none, the new one. */
@@ -116,6 +119,7 @@ export class Paths {
   #remove(path: Path): void {
     this.#all = this.#all.filter((other) => other !== path);
     if (this.#direct === path) this.#direct = undefined;
+    if (this.#found === path) this.#found = undefined;
   }
 }
 

@@ -15,6 +15,16 @@ test("relayed first, both until the direct path is proven, then direct alone", (
   assert.deepEqual(paths.forDatagram(20, false), [direct]);
 });
 
+test("a path is found by its route as often as it is looked for, and not once it was dropped", () => {
+  const { paths, relay, direct } = pair();
+  for (const path of [direct, direct, relay, direct]) assert.equal(paths.find(path.route), path);
+  paths.drop((route) => route === direct.route);
+  assert.equal(paths.find(direct.route), undefined);
+  const again = add(paths, "192.0.2.7:4000");
+  assert.equal(paths.find(direct.route), again);
+  assert.equal(paths.find(relay.route), relay);
+});
+
 test("a direct path that nobody tries now is not sent to before it is proven", () => {
   const { paths, relay, direct } = pair();
   assert.deepEqual(paths.forDatagram(0, false), [relay]);
