@@ -167,10 +167,11 @@ export function clientAddress(client: number): Address {
   return { family: 4, ip: 0x1400_0000 + client * 5, port: 1_024 + (client % 60_000) };
 }
 
+/** Like no other's; what it looks like does not matter to the server's hash. */
 function hostKey(host: number): Uint8Array {
-  const number = new Uint8Array(4);
-  writeU32(number, 0, host);
-  return macs.hmacSha256(number, number);
+  const bytes = new Uint8Array(32).fill(1);
+  writeU32(bytes, 0, host);
+  return bytes;
 }
 
 function instance(host: number): Uint8Array {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { HalfSipHash, RowTable } from "@fractal-punch/server/core";
+import { AddressTable, HalfSipHash, RowTable } from "@fractal-punch/server/core";
 import { seededRandom } from "./test-server.ts";
 
 const seed = Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7);
@@ -64,3 +64,13 @@ function drawn(random: { fill(bytes: Uint8Array): void }): Uint32Array {
   random.fill(bytes);
   return new Uint32Array(bytes.buffer);
 }
+
+test("a table of addresses tells numbers and texts of every length apart", () => {
+  const table = new AddressTable(new HalfSipHash(seed));
+  const keys = [0, 1, 2 ** 32, 2 ** 48 - 1, "\0", "\0\0", "\0\0\0\0\0\x01", "\0\0\0\0\0\x01\0", "a".repeat(18)];
+  for (const [index, key] of keys.entries()) table.set(key, index + 0.5);
+  assert.equal(table.size, keys.length);
+  for (const [index, key] of keys.entries()) assert.equal(table.get(key), index + 0.5);
+  for (const key of keys) table.delete(key);
+  assert.deepEqual([table.size, table.get(0), table.get("\0")], [0, undefined, undefined]);
+});

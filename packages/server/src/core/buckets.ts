@@ -2,7 +2,7 @@
  * Token buckets by key, in one number each: the time at which the bucket is full again (the generic cell rate algorithm
  * of ITU-T I.371). A bucket that is full is as good as none, so entries may be dropped once their time has come.
  */
-import { Generations } from "./generations.ts";
+import { Generations, type Table } from "./generations.ts";
 
 export interface Rate {
   readonly perSecond: number;
@@ -20,11 +20,11 @@ export class Buckets<Key> {
   /** The one bucket of all keys that found the table full. */
   #overflowFullAt = -Infinity;
 
-  constructor(rate: Rate, maximum: number) {
+  constructor(rate: Rate, maximum: number, make?: () => Table<Key, number>) {
     this.#msPerToken = 1000 / rate.perSecond;
     this.#burst = rate.burst;
     this.#maximum = maximum;
-    this.#fullAt = new Generations(Math.max(rate.burst * this.#msPerToken, 1000));
+    this.#fullAt = new Generations(Math.max(rate.burst * this.#msPerToken, 1000), make);
   }
 
   get size(): number {

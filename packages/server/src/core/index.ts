@@ -1,3 +1,4 @@
+export { AddressTable } from "./address-table.ts";
 export type { Rate } from "./buckets.ts";
 export type { ClassicDrop, ClassicWord } from "./classic-counters.ts";
 export { type Counters, type ReportWord, type ServedWord, Tally } from "./counters.ts";

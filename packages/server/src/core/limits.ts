@@ -120,7 +120,7 @@ export const defaultLimits: Limits = {
   tickets: 65_536,
   revocations: 100_000,
   accounts: 1_048_576,
-  buckets: 65_536,
+  buckets: 262_144,
   classicEntries: 131_072,
   classicEntriesPerAddress: 16,
   classicQueue: 64,

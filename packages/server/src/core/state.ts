@@ -9,6 +9,7 @@ import {
   type ServerPrimitives,
 } from "@fractal-punch/machine";
 import { asciiBytes, concatBytes, StunBuilder } from "@fractal-punch/wire";
+import { AddressTable } from "./address-table.ts";
 import { Buckets } from "./buckets.ts";
 import { Channels } from "./channels.ts";
 import { Classic } from "./classic.ts";
@@ -140,7 +141,7 @@ export function createState(options: ServerOptions): ServerState {
   const rules = new Rules(maxRules, randomU32(random), false);
   const channels = new Channels(tuples, quotas, rules, deadlines, clock, random, limits);
   const counters = new Counters();
-  const buckets = createBuckets(limits);
+  const buckets = createBuckets(limits, hash);
   const shared = { primitives, random, secret: options.secret, limits, clock, deadlines, revocations, tuples, rules };
   const streams = new Streams(limits, ports, counters.streams, buckets.streams, options.classic);
   const serverSecretKey = primitives.hmacSha256(secret, asciiBytes("fractal-punch server key"));
@@ -175,11 +176,12 @@ export function createState(options: ServerOptions): ServerState {
   };
 }
 
-function createBuckets(limits: Limits): StateBuckets {
+function createBuckets(limits: Limits, hash: HalfSipHash): StateBuckets {
   return {
     bindings: new PrefixBuckets(limits.bindingRate, limits.buckets),
     unauthenticated: new PrefixBuckets(limits.unauthenticatedRate, limits.buckets),
-    hints: new Buckets(limits.hintRate, limits.buckets),
+    // Networks are too few for that many of them to meet in one place of a `Map`, addresses with ports are not.
+    hints: new Buckets(limits.hintRate, limits.buckets, () => new AddressTable(hash)),
     prefixHints: new PrefixBuckets(limits.prefixHintRate, limits.buckets),
     registers: new Buckets(limits.registerRate, limits.buckets),
     connects: new Buckets(limits.connectRate, limits.buckets),
