@@ -1,46 +1,74 @@
-/** What hosts and clients ask of our server: its CPU time for each, and how soon a client's question is at the host. */
-import { join } from "node:path";
-import { giveCore } from "./cores.ts";
+/** What hosts, clients and TURN's clients ask: CPU time for each, and how soon a client's question is at the host. */
+import { type Contenders, withContenders } from "./contenders.ts";
 import type { Figure } from "./figures.ts";
 import type { Route, Run } from "./load/spec.ts";
-import { latencyOf, medianOf, runLoad } from "./load-runs.ts";
-import { startServer } from "./served.ts";
+import { latencyOf, medianOf, type Results, ratioOf, runLoad } from "./load-runs.ts";
 
-const times = { rounds: 7, warmMs: 150, measureMs: 400 };
-/** Each has a socket. In a round each asks ten times. */
+const times = { rounds: 9, warmMs: 150, measureMs: 400 };
+/** Each has a socket. In a round each asks five times. */
 const hosts = 400;
+/** Of one user, whom our server lets have 256. */
+const allocations = 200;
 const millionHosts = { bindingsPerSecond: 1e6 / 20, refreshesPerSecond: 1e6 / 60 };
 
 export async function controlFigures(folder: string): Promise<Figure[]> {
-  const served = await startServer(join(folder, "control"));
-  try {
-    giveCore(served.pid, "server");
-    const run = (name: Route["kind"] & ("refresh" | "introduction" | "binding"), perSecond?: number): Run => ({
-      name,
-      pid: served.pid,
-      route: { kind: name, port: served.port, credentials: served.mint(name) },
-      flows: hosts,
+  return await withContenders(folder, async (contenders) => [
+    ...(await hostFigures(contenders)),
+    ...(await allocateFigures(contenders)),
+  ]);
+}
+
+async function hostFigures({ ours: { pid, port, served } }: Contenders): Promise<Figure[]> {
+  const run = (name: Route["kind"] & ("refresh" | "introduction" | "binding"), perSecond?: number): Run => {
+    const route = { kind: name, port, credentials: served.mint(name) };
+    return { name, pid, route, flows: hosts, payloadBytes: 0, burst: 1, ...(perSecond !== undefined && { perSecond }) };
+  };
+  const saturated = await runLoad({ runs: [run("refresh"), run("introduction"), run("binding")], ...times });
+  const micros = (name: string): number => medianOf(saturated, name, "micros");
+  const half = await runLoad({ runs: [run("introduction", Math.round(5e5 / micros("introduction")))], ...times });
+  const { bindingsPerSecond, refreshesPerSecond } = millionHosts;
+  const share = (bindingsPerSecond * micros("binding") + refreshesPerSecond * micros("refresh")) / 1e6;
+  return [
+    { name: "a refresh: CPU time", value: micros("refresh"), unit: "us", atMost: 12 },
+    { name: "refreshes on one core", value: 1e3 / micros("refresh"), unit: "k/s" },
+    { name: "an introduction: CPU time", value: micros("introduction"), unit: "us", atMost: 25 },
+    { name: "introductions on one core", value: 1e3 / micros("introduction"), unit: "k/s" },
+    { name: "introductions without an answer", value: 100 * medianOf(saturated, "introduction", "lost"), unit: "%" },
+    { name: "Connect to Introduce at half load, p50", value: latencyOf(half, "introduction", "p50"), unit: "us" },
+    { name: "Connect to Introduce at half load, p99", value: latencyOf(half, "introduction", "p99"), unit: "us" },
+    { name: "a Binding among 400 sources: CPU time", value: micros("binding"), unit: "us" },
+    { name: "1 M hosts' Bindings and refreshes, of one core", value: 100 * share, unit: "%", atMost: 40 },
+  ];
+}
+
+async function allocateFigures({ ours, coturn }: Contenders): Promise<Figure[]> {
+  const runs = (name: string, { pid, port, credentials }: typeof ours | NonNullable<typeof coturn>): Run[] =>
+    (["challenge", "allocate"] as const).map((kind) => ({
+      name: `${name}: ${kind}`,
+      pid,
+      route: { kind, port, credentials },
+      flows: allocations,
       payloadBytes: 0,
       burst: 1,
-      ...(perSecond !== undefined && { perSecond }),
-    });
-    const saturated = await runLoad({ runs: [run("refresh"), run("introduction"), run("binding")], ...times });
-    const micros = (name: string): number => medianOf(saturated, name, "micros");
-    const half = await runLoad({ runs: [run("introduction", Math.round(5e5 / micros("introduction")))], ...times });
-    const { bindingsPerSecond, refreshesPerSecond } = millionHosts;
-    const share = (bindingsPerSecond * micros("binding") + refreshesPerSecond * micros("refresh")) / 1e6;
-    return [
-      { name: "control: CPU time of a refresh", value: micros("refresh"), unit: "us", atMost: 12 },
-      { name: "control: refreshes", value: 1e3 / micros("refresh"), unit: "k/s" },
-      { name: "control: CPU time of an introduction", value: micros("introduction"), unit: "us", atMost: 25 },
-      { name: "control: introductions", value: 1e3 / micros("introduction"), unit: "k/s" },
-      { name: "Connect to Introduce at half load, p50", value: latencyOf(half, "introduction", "p50"), unit: "us" },
-      { name: "Connect to Introduce at half load, p99", value: latencyOf(half, "introduction", "p99"), unit: "us" },
-      { name: "control: CPU time of a Binding, 400 sources", value: micros("binding"), unit: "us" },
-      { name: "control: 1 M hosts, of one core", value: 100 * share, unit: "%", atMost: 40 },
-      { name: "control: unanswered", value: 100 * medianOf(saturated, "introduction", "lost"), unit: "%", atMost: 0 },
-    ];
-  } finally {
-    await served.program.stop();
-  }
+    }));
+  const all = [...runs("ours", ours), ...(coturn ? runs("coturn", coturn) : [])];
+  const results = await runLoad({ runs: all, ...times });
+  const both = (name: string): number =>
+    medianOf(results, `${name}: challenge`, "micros") + medianOf(results, `${name}: allocate`, "micros");
+  const figures: Figure[] = [
+    { name: "an Allocate with its 401: CPU time", value: both("ours"), unit: "us", atMost: 60 },
+  ];
+  if (coturn !== undefined) figures.push(...coturnFigures(results, both("coturn")));
+  return figures;
+}
+
+function coturnFigures(results: Results, micros: number): Figure[] {
+  return [
+    { name: "an Allocate with its 401: CPU time of coturn", value: micros, unit: "us" },
+    {
+      name: "an Allocate's second request, of coturn's",
+      ...ratioOf(results, "ours: allocate", "coturn: allocate"),
+      unit: "x",
+    },
+  ];
 }

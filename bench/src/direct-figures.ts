@@ -10,7 +10,6 @@ import {
   LabProcess,
   missingRequirement,
   type Namespace,
-  numberIn,
   openNamespace,
   runIn,
   textIn,
@@ -74,8 +73,8 @@ async function measureDirect(host: Namespace, client: Namespace, start: Start): 
   await serve.next(({ event }) => event === "listening");
   const ticket = runIn(host, process.execPath, [command, "ticket", "bench", "--state", state]).trim();
   const service = start(host, [farEnd]);
-  const servicePort = numberIn(await service.next(({ event }) => event === "listening"), "port");
-  const offer = ["--server", server, "--ticket", ticket, "--udp", `127.0.0.2:${servicePort}`];
+  const address = textIn(await service.next(({ event }) => event === "listening"), "address");
+  const offer = ["--server", server, "--ticket", ticket, "--udp", address];
   const hosting = start(host, [command, "host", "--json", ...offer]);
   const invite = textIn(await hosting.next(({ event }) => event === "registered"), "invite");
   const local = ["--udp", `127.0.0.1:${localPort}`];

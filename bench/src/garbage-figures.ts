@@ -22,21 +22,18 @@ interface Collection {
 export async function garbageFigures(folder: string): Promise<Figure[]> {
   const served = await startServer(join(folder, "garbage"), [], ["--trace-gc"]);
   const { pid, program } = served;
-  const collections: Collection[] = [];
   try {
     giveCore(pid, "server");
     const route = { kind: "session", port: served.port, credentials: served.mint("garbage") } as const;
     const run: Run = { name: "bursts", pid, route, flows: 1, payloadBytes: 1_200, burst: 40 };
     const perSecond = medianOf(await runLoad({ runs: [run], ...warmUp }), "bursts", "perSecond");
     const { anonymousMb: before } = await memoryOf(pid);
-    program.onLine = (line) => {
-      const [, kind, used] = collection.exec(line) ?? [];
-      if (used !== undefined) collections.push({ isWhole: kind !== "Scavenge", usedMb: Number(used) });
-    };
+    const seen = program.logLines().length;
     const measureMs = Math.min(Math.ceil((1000 * datagrams) / perSecond), spendMs);
     const results = await runLoad({ runs: [run], rounds: 1, warmMs: 0, measureMs });
     const relayed = (medianOf(results, "bursts", "perSecond") * measureMs) / 1000;
     const { anonymousMb: after } = await memoryOf(pid);
+    const collections = program.logLines().slice(seen).flatMap(collectionOf);
     const whole = collections.filter(({ isWhole }) => isWhole).length;
     const used = collections.map(({ usedMb }) => usedMb);
     return [
@@ -49,6 +46,11 @@ export async function garbageFigures(folder: string): Promise<Figure[]> {
   } finally {
     await served.program.stop();
   }
+}
+
+function collectionOf(line: string): Collection[] {
+  const [, kind, used] = collection.exec(line) ?? [];
+  return used === undefined ? [] : [{ isWhole: kind !== "Scavenge", usedMb: Number(used) }];
 }
 
 /** From the first third of the collections to the last; 0 when there are too few to tell. */

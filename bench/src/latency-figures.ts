@@ -1,51 +1,63 @@
-/** How much later a datagram arrives because it is relayed, at half of what each server can do. */
+/** How long datagrams take at half of what each server can do, and how much of it is its own part. */
 import type { Figure } from "./figures.ts";
 import type { Run } from "./load/spec.ts";
 import { latencyOf, medianOf, type Results, runLoad } from "./load-runs.ts";
 
 const share = 0.5;
-const bars = new Map([
-  ["ours, TURN p50", 40],
-  ["ours, TURN p99", 400],
-  ["ours, session p50", 40],
-  ["ours, session p99", 400],
-]);
+/** Of added latency, in microseconds. */
+const bars = { p50: 40, p99: 400 } as const;
 
-/** `saturated`: of the same runs. What a server can do follows from its CPU time, however much of it the machine gave. */
-export async function latencyFigures(
-  runs: readonly Run[],
-  saturated: Results,
-  times: { readonly rounds: number; readonly warmMs: number; readonly measureMs: number },
-): Promise<Figure[]> {
-  const figures: Figure[] = [];
-  const pairs = runs.flatMap((run) => {
-    const perSecond = Math.round((share * 1e6) / medianOf(saturated, run.name, "micros"));
-    const paced = { ...run, perSecond };
-    return [paced, { ...paced, name: directName(run), route: { kind: "direct" } as const }];
-  });
-  const results = await runLoad({ runs: pairs, ...times });
-  for (const { name } of runs) {
-    const direct = directName({ name });
-    for (const field of ["p50", "p99"] as const) {
-      const value = latencyOf(results, name, field) - latencyOf(results, direct, field);
-      const atMost = bars.get(`${name} ${field}`);
-      figures.push({
-        name: `added latency at half load, ${field}: ${name}`,
-        value,
-        unit: "us",
-        ...(atMost && { atMost }),
-      });
-    }
-    figures.push({
-      name: `the rate of that: ${name}`,
-      value: medianOf(results, name, "perSecond") / 1000,
-      unit: "k/s",
-    });
-  }
-  return figures;
+interface Times {
+  readonly rounds: number;
+  readonly warmMs: number;
+  readonly measureMs: number;
 }
 
-/** The same datagrams from socket to socket. */
-function directName({ name }: { readonly name: string }): string {
+/**
+ * `saturated`: of the same runs. What a server can do follows from its CPU time, however much of it the machine gave.
+ * From the latency that relaying adds, that of the same datagrams from socket to socket at the same pace is taken off.
+ */
+export async function addedLatencyFigures(
+  what: string,
+  runs: readonly Run[],
+  saturated: Results,
+  times: Times,
+  ours: readonly string[],
+): Promise<Figure[]> {
+  const pairs = runs.flatMap((run) => {
+    const paced = atHalfLoad(run, saturated);
+    return [paced, { ...paced, name: directName(run.name), route: { kind: "direct" } as const }];
+  });
+  const results = await runLoad({ runs: pairs, ...times });
+  return runs.flatMap(({ name }) =>
+    (["p50", "p99"] as const).map((field): Figure => {
+      const value = latencyOf(results, name, field) - latencyOf(results, directName(name), field);
+      const bar = ours.includes(name) ? { atMost: bars[field] } : {};
+      return { name: `${what}, added latency at half load, ${field}: ${name}`, value, unit: "us", ...bar };
+    }),
+  );
+}
+
+/** From the question to the answer. */
+export async function answerLatencyFigures(
+  what: string,
+  runs: readonly Run[],
+  saturated: Results,
+  times: Times,
+): Promise<Figure[]> {
+  const results = await runLoad({ runs: runs.map((run) => atHalfLoad(run, saturated)), ...times });
+  return runs.flatMap(({ name }) =>
+    (["p50", "p99"] as const).map((field): Figure => {
+      const value = latencyOf(results, name, field);
+      return { name: `${what}, answered at half load, ${field}: ${name}`, value, unit: "us" };
+    }),
+  );
+}
+
+function atHalfLoad(run: Run, saturated: Results): Run {
+  return { ...run, perSecond: Math.round((share * 1e6) / medianOf(saturated, run.name, "micros")) };
+}
+
+function directName(name: string): string {
   return `direct, at the pace of ${name}`;
 }

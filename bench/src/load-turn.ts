@@ -31,13 +31,19 @@ export class LoadTurn {
   readonly #ticket: Ticket;
   #challenge: Challenge | undefined;
   #relayed: Address | undefined;
+  #isAllocating = false;
   /** What was asked for is done. */
   onDone: () => void = () => undefined;
 
   constructor(socket: LoadLine, ticket: Ticket) {
     this.#socket = socket;
     this.#ticket = ticket;
-    socket.receiver = (bytes) => this.#receive(bytes);
+    this.listen();
+  }
+
+  /** Again, where another took what comes to its socket meanwhile. */
+  listen(): void {
+    this.#socket.receiver = (bytes) => this.#receive(bytes);
   }
 
   /** Known once `allocate` is done. */
@@ -46,17 +52,33 @@ export class LoadTurn {
   }
 
   allocate(): void {
-    this.#send(Method.allocate, undefined, addTransport);
+    this.#isAllocating = true;
+    this.#socket.send(this.askBytes());
+  }
+
+  /** Only has the server say what it wants to be asked with. */
+  ask(): void {
+    this.#isAllocating = false;
+    this.#socket.send(this.askBytes());
+  }
+
+  /** The first request of the two. */
+  askBytes(): Uint8Array {
+    return this.#bytes(Method.allocate, undefined, addTransport);
+  }
+
+  /** The second one, once `ask` is done. */
+  allocateBytes(): Uint8Array {
+    return this.#bytes(Method.allocate, this.#challenge, addTransport);
   }
 
   bind(channel: number, peer: Address): void {
-    this.#send(Method.channelBind, this.#challenge, () =>
-      builder.channel(channel).xorAddress(Attribute.xorPeerAddress, peer),
-    );
+    const add = (): StunBuilder => builder.channel(channel).xorAddress(Attribute.xorPeerAddress, peer);
+    this.#socket.send(this.#bytes(Method.channelBind, this.#challenge, add));
   }
 
   release(): void {
-    this.#send(Method.refresh, this.#challenge, addNoLifetime);
+    this.#socket.send(this.#bytes(Method.refresh, this.#challenge, addNoLifetime));
   }
 
   close(): void {
@@ -73,14 +95,15 @@ export class LoadTurn {
     if (code !== 401 || message.method !== Method.allocate) throw new Error(`a TURN request was refused with ${code}`);
     const nonce = message.value(Attribute.nonce)?.slice() ?? new Uint8Array(0);
     this.#challenge = { realm: textOf(message, Attribute.realm) ?? "", nonce };
-    this.#send(message.method, this.#challenge, addTransport);
+    if (this.#isAllocating) this.#socket.send(this.allocateBytes());
+    else this.onDone();
   }
 
-  #send(method: number, challenge: Challenge | undefined, addWhat: () => void): void {
+  #bytes(method: number, challenge: Challenge | undefined, addWhat: () => void): Uint8Array {
     builder.begin(MessageClass.request, method, randomOf(12));
     addWhat();
     if (challenge !== undefined) this.#prove(challenge);
-    this.#socket.send(builder.fingerprint().bytes());
+    return builder.fingerprint().bytes().slice();
   }
 
   #prove({ realm, nonce }: Challenge): void {

@@ -2,7 +2,7 @@
 
 import { type Contenders, withContenders } from "./contenders.ts";
 import type { Figure } from "./figures.ts";
-import { latencyFigures } from "./latency-figures.ts";
+import { addedLatencyFigures, answerLatencyFigures } from "./latency-figures.ts";
 import type { Route, Run } from "./load/spec.ts";
 import { medianOf, type Results, ratioOf, runLoad } from "./load-runs.ts";
 
@@ -18,41 +18,28 @@ interface Scene {
   readonly direction?: "in";
   /** Where the others would take too many sockets. */
   readonly only?: "sessions";
+  readonly hasLatency?: true;
   /** Bars of the ratios. */
   readonly toCoturn?: number;
   readonly toBare?: number;
 }
 
-/** Whose latency is measured as well. */
-const plainScene: Scene = {
-  what: "1,200 bytes",
-  payloadBytes: 1_200,
-  burst: 1,
-  flows: 1,
-  toCoturn: 0.8,
-  toBare: 1.1,
-};
 const relayScenes: readonly Scene[] = [
   { what: "200 bytes", payloadBytes: 200, burst: 1, flows: 1, toCoturn: 0.9, toBare: 1.1 },
+  { what: "1,200 bytes", payloadBytes: 1_200, burst: 1, flows: 1, toCoturn: 0.8, toBare: 1.1, hasLatency: true },
   { what: "1,200 bytes to the client", payloadBytes: 1_200, burst: 1, flows: 1, direction: "in" },
   { what: "1,200 bytes, 16 flows in turns", payloadBytes: 1_200, burst: 1, flows: 16 },
-  { what: "1,200 bytes, 10,000 sessions at once", payloadBytes: 1_200, burst: 1, flows: 10_000, only: "sessions" },
   { what: "bursts of 8 x 1,200 bytes", payloadBytes: 1_200, burst: 8, flows: 1, toCoturn: 0.2 },
-  { what: "bursts of 40 x 1,200 bytes", payloadBytes: 1_200, burst: 40, flows: 1, toCoturn: 0.1 },
+  { what: "bursts of 40 x 1,200 bytes", payloadBytes: 1_200, burst: 40, flows: 1, toCoturn: 0.1, hasLatency: true },
+  { what: "1,200 bytes, 10,000 sessions at once", payloadBytes: 1_200, burst: 1, flows: 10_000, only: "sessions" },
 ];
 const bindingScene: Scene = { what: "a STUN Binding", payloadBytes: 0, burst: 1, flows: 1, toCoturn: 0.6, toBare: 1.1 };
 
 export async function relayFigures(folder: string): Promise<Figure[]> {
   return await withContenders(folder, async (contenders) => {
     const figures = await bindingFigures(contenders);
-    for (const scene of relayScenes) {
-      const { isOurs, runs } = sceneRuns(contenders, scene);
-      figures.push(...figuresOf(scene, await runLoad({ runs, ...times }), isOurs, "bare forwarder"));
-    }
-    const { isOurs, runs } = sceneRuns(contenders, plainScene);
-    const saturated = await runLoad({ runs, ...times });
-    figures.push(...figuresOf(plainScene, saturated, isOurs, "bare forwarder"));
-    return [...figures, ...(await latencyFigures(runs, saturated, times))];
+    for (const scene of relayScenes) figures.push(...(await sceneFigures(contenders, scene)));
+    return figures;
   });
 }
 
@@ -60,7 +47,17 @@ async function bindingFigures({ ours, coturn, echo }: Contenders): Promise<Figur
   const run = (name: string, { pid, port }: { pid: number; port: number }): Run =>
     of(bindingScene, name, pid, { kind: "binding", port });
   const runs = [run("ours", ours), ...(coturn ? [run("coturn", coturn)] : []), run("bare echo", echo)];
-  return figuresOf(bindingScene, await runLoad({ runs, ...times }), ["ours"], "bare echo");
+  const saturated = await runLoad({ runs, ...times });
+  const latency = await answerLatencyFigures(bindingScene.what, runs, saturated, times);
+  return [...figuresOf(bindingScene, saturated, ["ours"], "bare echo"), ...latency];
+}
+
+async function sceneFigures(contenders: Contenders, scene: Scene): Promise<Figure[]> {
+  const { isOurs, runs } = sceneRuns(contenders, scene);
+  const saturated = await runLoad({ runs, ...times });
+  const figures = figuresOf(scene, saturated, isOurs, "bare forwarder");
+  if (scene.hasLatency !== true) return figures;
+  return [...figures, ...(await addedLatencyFigures(scene.what, runs, saturated, times, isOurs))];
 }
 
 function sceneRuns({ ours, coturn, forwarder }: Contenders, scene: Scene): { isOurs: string[]; runs: Run[] } {

@@ -1,4 +1,5 @@
 /** The server that is measured: the command with a state folder of its own, on loopback. */
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { mintHostTicket, mintTurnTicket, readSecret } from "@fractal-punch/server";
 import { type Ticket, ticketText } from "@fractal-punch/wire";
@@ -48,7 +49,7 @@ export class Served {
       "--ticket",
       ticketText(this.mint("echo")),
     ];
-    const host = startCommand(args, { FRACTAL_PUNCH_FOLDER: join(this.#folder, "host") });
+    const host = startCommand(args, { environment: { FRACTAL_PUNCH_FOLDER: join(this.#folder, "host") } });
     const { invite } = await host.event("registered");
     return { host, invite: String(invite) };
   }
@@ -61,8 +62,12 @@ export async function startServer(
   nodeOptions: readonly string[] = [],
 ): Promise<Served> {
   const state = join(folder, "state");
+  await mkdir(folder, { recursive: true });
   const loopback = ["--listen", "127.0.0.1", "--public", "127.0.0.1", "--port", "0", "--port2", "0", "--tls-port", "0"];
-  const program = startCommand(["serve", "--json", ...loopback, "--state", state, ...more], {}, nodeOptions);
+  const program = startCommand(["serve", "--json", ...loopback, "--state", state, ...more], {
+    nodeOptions,
+    logPath: join(folder, "server.log"),
+  });
   const { port } = await program.event("listening");
   return new Served(program, Number(port), folder, await readSecret(state));
 }

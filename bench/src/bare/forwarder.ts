@@ -1,8 +1,8 @@
 /**
  * A program of the bench: sends each datagram on, with its first four bytes changed. A datagram of two bytes names the
- * port that all further ones from its sender go to.
+ * port, on its sender's address, that all further ones from there go to.
  */
-import { peerIp, plainManner } from "../load/line.ts";
+import { plainManner } from "../load/line.ts";
 import { runBare } from "./loop.ts";
 
 const routes = Array<Uint32Array | undefined>(65_536).fill(undefined);
@@ -11,7 +11,13 @@ const namingBytes = 2;
 runBare(({ batch, sender }, memory, from, start, end) => {
   const port = (from[0] ?? 0) & 0xffff;
   if (end - start === namingBytes) {
-    routes[port] = Uint32Array.of(4 * 65_536 + (memory[start] ?? 0) * 256 + (memory[start + 1] ?? 0), peerIp, 0, 0, 0);
+    routes[port] = Uint32Array.of(
+      4 * 65_536 + (memory[start] ?? 0) * 256 + (memory[start + 1] ?? 0),
+      from[1] ?? 0,
+      0,
+      0,
+      0,
+    );
     return;
   }
   const route = routes[port];

@@ -1,4 +1,5 @@
 /** Questions of one run, each with one answer: keeps so many of them under way, or asks at a pace. */
+import { type MessageClass, readU16, StunBuilder } from "@fractal-punch/wire";
 import { cpuTimeNow } from "../process-usage.ts";
 import { Latencies, ticksOf } from "./latencies.ts";
 import type { Line } from "./line.ts";
@@ -18,6 +19,11 @@ export interface Questions {
   readonly answerType: number;
   /** As many as come in one round, no two neighbours with the same sockets. */
   prepare(): Exchange[];
+}
+
+/** Of a STUN message. */
+export function typeOf(messageClass: MessageClass, method: number): number {
+  return readU16(new StunBuilder().begin(messageClass, method, new Uint8Array(12)).bytes(), 0);
 }
 
 /** Fewer than there are sockets: each has one under way. */

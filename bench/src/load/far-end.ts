@@ -1,6 +1,7 @@
 /** A program of the bench: a UDP service. It takes datagrams, and answers every 16th to where it came from, with its stamp. */
+import { addressText } from "@fractal-punch/machine";
 import { stampBytes } from "./lane.ts";
-import { Line, plainManner } from "./line.ts";
+import { Line, loadIp, plainManner } from "./line.ts";
 import { LineIo } from "./line-io.ts";
 
 const answerEvery = 16;
@@ -19,6 +20,6 @@ line.onMessage = (start, end, segmentBytes) => {
   }
   io.outgoing.flush();
 };
-console.log(JSON.stringify({ event: "listening", port: line.port }));
+console.log(JSON.stringify({ event: "listening", address: addressText({ family: 4, ip: loadIp, port: line.port }) }));
 const parent = process.ppid;
 while (process.ppid === parent) io.poller.poll(pollMs);

@@ -1,17 +1,9 @@
 /** What hosts and their clients ask of a server: refreshes, and introductions. */
 import type { PeerPrimitives } from "@fractal-punch/machine";
-import {
-  asciiBytes,
-  encodeConnect,
-  MessageClass,
-  Method,
-  readU16,
-  StunBuilder,
-  type Ticket,
-} from "@fractal-punch/wire";
+import { asciiBytes, encodeConnect, MessageClass, Method, StunBuilder, type Ticket } from "@fractal-punch/wire";
 import type { LoadHost } from "../load-host.ts";
 import { randomOf } from "../randomness.ts";
-import type { Exchange, Questions } from "./exchanges.ts";
+import { type Exchange, type Questions, typeOf } from "./exchanges.ts";
 import { Line } from "./line.ts";
 import type { LineIo } from "./line-io.ts";
 import { registeredHost } from "./session-paths.ts";
@@ -20,7 +12,7 @@ import type { Credentials, Run } from "./spec.ts";
 /** As long as a Noise first message with a few candidates. The server does not look inside. */
 const firstMessageBytes = 220;
 /** Of each host in a round: fewer than the server takes at once. */
-const perHost = 10;
+const perHost = 5;
 
 interface Registered {
   readonly host: LoadHost;
@@ -67,8 +59,4 @@ function connectBytes(primitives: PeerPrimitives, { username, password }: Ticket
   const approach = { kind: "first", message: randomOf(firstMessageBytes) } as const;
   const signature = { macs: primitives, key: asciiBytes(password) };
   return encodeConnect(builder, randomOf(12), { username, timeMs: Date.now(), approach }, signature).slice();
-}
-
-function typeOf(messageClass: MessageClass, method: number): number {
-  return readU16(builder.begin(messageClass, method, randomOf(12)).bytes(), 0);
 }

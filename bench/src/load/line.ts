@@ -1,4 +1,4 @@
-/** One UDP socket of a load, on 127.0.0.2, that is read and written in batches. */
+/** One UDP socket of a load, on an address of this process's, that is read and written in batches. */
 import { bindSocket, type Manner, type Pollable, type Sender } from "@fractal-punch/udp/batch";
 import type { LoadLine } from "../load-socket.ts";
 import type { LineIo } from "./line-io.ts";
@@ -6,8 +6,11 @@ import type { LineIo } from "./line-io.ts";
 const family4 = 4 * 65_536;
 /** Of whatever is measured. */
 export const serverIp = 0x7f00_0001;
-/** A server relays to no address of its own. */
-export const peerIp = 0x7f00_0002;
+/**
+ * Of the load, another one in each process: servers remember for minutes who had which port. A server relays to no
+ * address of its own, so it is not that.
+ */
+export const loadIp: number = 0x7f01_0000 + (process.pid & 0xffff);
 
 /** Leaves it all to the system. */
 export const plainManner: Manner = { ecn: 0, ttl: 0, local: new Uint32Array(5) };
@@ -17,9 +20,9 @@ export function serverWords(port: number): Uint32Array {
   return Uint32Array.of(family4 + port, serverIp, 0, 0, 0);
 }
 
-/** A socket of the load. */
+/** Where a socket of the load is. */
 export function lineWords({ port }: Line): Uint32Array {
-  return Uint32Array.of(family4 + port, peerIp, 0, 0, 0);
+  return Uint32Array.of(family4 + port, loadIp, 0, 0, 0);
 }
 
 /** Takes a message of datagrams of `segmentBytes` each, of which the last may be shorter. */
@@ -37,7 +40,7 @@ export class Line implements Pollable, Sender, LoadLine {
 
   /** `serverPort`: where `send` sends to. */
   constructor(io: LineIo, serverPort: number) {
-    const local = { family: 4, ip: peerIp, port: 0 } as const;
+    const local = { family: 4, ip: loadIp, port: 0 } as const;
     const socket = bindSocket(io.calls, { family: 4, port: 0, local });
     if (typeof socket === "string") throw new Error(`a socket of the load cannot be opened: ${socket}`);
     this.fd = socket.fd;

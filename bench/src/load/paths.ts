@@ -31,6 +31,8 @@ function openPath(io: LineIo, { route, payloadBytes }: Run): Path {
     case "session":
     case "refresh":
     case "introduction":
+    case "challenge":
+    case "allocate":
       throw new Error(`no path of its own has what is measured by "${route.kind}"`);
   }
 }

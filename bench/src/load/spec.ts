@@ -15,6 +15,8 @@ export type Route =
   | { readonly kind: "session"; readonly port: number; readonly credentials: Credentials }
   /** Hosts that refresh their registrations, and clients that are introduced to them. */
   | { readonly kind: "refresh" | "introduction"; readonly port: number; readonly credentials: Credentials }
+  /** A TURN client's first request, and its second. */
+  | { readonly kind: "challenge" | "allocate"; readonly port: number; readonly credentials: Credentials }
   /** The bare forwarder. */
   | { readonly kind: "forwarder"; readonly port: number }
   /** From socket to socket. */

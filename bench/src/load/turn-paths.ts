@@ -3,7 +3,7 @@ import { type Address, addressWords, writeAddressWords } from "@fractal-punch/ma
 import { channelHeaderBytes, firstChannel } from "@fractal-punch/wire";
 import { LoadTurn } from "../load-turn.ts";
 import type { Path } from "./lane.ts";
-import { awaitUntil, Line, peerIp, serverWords } from "./line.ts";
+import { awaitUntil, Line, loadIp, serverWords } from "./line.ts";
 import type { LineIo } from "./line-io.ts";
 import type { Route } from "./spec.ts";
 
@@ -13,7 +13,7 @@ export function turnPath(io: LineIo, route: Route & { kind: "turn" }, payloadByt
   const peer = new Line(io, route.port);
   const turn = new LoadTurn(client, route.credentials);
   const relayed = allocated(io, turn);
-  done(io, turn, () => turn.bind(firstChannel, { family: 4, ip: peerIp, port: peer.port }));
+  done(io, turn, () => turn.bind(firstChannel, { family: 4, ip: loadIp, port: peer.port }));
   if (route.direction === "out") {
     const head = [firstChannel * 65_536 + payloadBytes];
     const bytes = channelHeaderBytes + payloadBytes;
@@ -30,7 +30,8 @@ function allocated(io: LineIo, turn: LoadTurn): Address {
   return turn.relayed;
 }
 
-function done(io: LineIo, turn: LoadTurn, ask: () => void): void {
+/** Returns when the server has answered. */
+export function done(io: LineIo, turn: LoadTurn, ask: () => void): void {
   let isDone = false;
   turn.onDone = () => {
     isDone = true;
