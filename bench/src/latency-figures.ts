@@ -15,14 +15,15 @@ interface Times {
 
 /**
  * `saturated`: of the same runs. What a server can do follows from its CPU time, however much of it the machine gave.
- * From the latency that relaying adds, that of the same datagrams from socket to socket at the same pace is taken off.
+ * `barred`: runs that have bars. Of the latency that relaying adds, that of the same datagrams from socket to socket at
+ * the same pace is no part.
  */
 export async function addedLatencyFigures(
   what: string,
   runs: readonly Run[],
   saturated: Results,
   times: Times,
-  ours: readonly string[],
+  barred: readonly string[],
 ): Promise<Figure[]> {
   const pairs = runs.flatMap((run) => {
     const paced = atHalfLoad(run, saturated);
@@ -32,7 +33,7 @@ export async function addedLatencyFigures(
   return runs.flatMap(({ name }) =>
     (["p50", "p99"] as const).map((field): Figure => {
       const value = latencyOf(results, name, field) - latencyOf(results, directName(name), field);
-      const bar = ours.includes(name) ? { atMost: bars[field] } : {};
+      const bar = barred.includes(name) ? { atMost: bars[field] } : {};
       return { name: `${what}, added latency at half load, ${field}: ${name}`, value, unit: "us", ...bar };
     }),
   );
