@@ -81,8 +81,8 @@ export class Line implements Pollable, Sender, LoadLine {
     this.refused++;
   }
 
-  failed(_: string, datagrams: number): void {
-    this.refused += datagrams;
+  failed(): void {
+    this.refused += 1;
   }
 
   close(): void {

@@ -81,6 +81,8 @@ export function logLine(event: ServeEvent): LogLine | undefined {
       return info("without-ip6", {}, "This machine has no IPv6: serving IPv4 only.");
     case "driver":
       return driverLine(event);
+    case "thread-died":
+      return threadDiedLine(event);
     case "several-addresses":
       return severalAddressesLine(event.addresses);
     case "public-names":
@@ -143,9 +145,15 @@ function remedyOf(transport: Transport, code: string): string {
   return " Ports below 1024 need CAP_NET_BIND_SERVICE (AmbientCapabilities in a systemd unit) or root; or choose another with --tls-port, or do without with --no-tls.";
 }
 
-function driverLine({ kind, reason }: ServeEvent & { type: "driver" }): LogLine {
+function driverLine({ kind, reason, threads }: ServeEvent & { type: "driver" }): LogLine {
   const how = kind === "batch" ? "in batches" : "one datagram at a time, by node:dgram";
-  return info("driver", { driver: kind, reason }, `UDP is read and written ${how}: ${reason}.`);
+  const by = threads === 1 ? "" : `, by ${threads} threads`;
+  return info("driver", { driver: kind, reason, threads }, `UDP is read and written ${how}${by}: ${reason}.`);
+}
+
+function threadDiedLine({ error }: ServeEvent & { type: "thread-died" }): LogLine {
+  const text = `A forwarding thread has ended and another one takes its place: ${String(error)}`;
+  return warn("thread-died", { error: String(error) }, text);
 }
 
 function severalAddressesLine(addresses: readonly Address[]): LogLine {

@@ -48,6 +48,7 @@ interface ServeOptions {
   readonly relayTotal?: number;
   readonly metrics?: Address;
   readonly driver?: DriverKind;
+  readonly threads?: number;
   readonly json?: boolean;
 }
 
@@ -112,6 +113,7 @@ export function addServeCommand(program: Command): void {
         "dgram",
       ]),
     )
+    .option("--threads <n>", "so many read and write UDP (default: one less than processors)", wholeOption(1, 64))
     .option("--json", "JSON lines on a terminal, too")
     .addHelpText("after", examples)
     .action(runServe);
@@ -135,6 +137,7 @@ async function runServe(options: ServeOptions): Promise<void> {
     tls: tlsOf(options),
     limits: limitsOf(options),
     ...(options.driver && { driver: options.driver }),
+    ...(options.threads && { threads: options.threads }),
     onEvent(event) {
       const line = logLine(event);
       if (line !== undefined) log(line);

@@ -1,14 +1,9 @@
 /** Runs the server on real sockets, with its state folder. */
 import { type Address, addressText, ipText, type Transport } from "@fractal-punch/machine";
-import {
-  Driver,
-  type Counters as DriverCounters,
-  DriverError,
-  type DriverKind,
-  type TlsIdentity,
-} from "@fractal-punch/udp";
+import { Driver, type Counters as DriverCounters, type DriverKind, type TlsIdentity } from "@fractal-punch/udp";
 import { nodePrimitives, systemRandom } from "@fractal-punch/udp/primitives";
 import { CertificateWatch } from "./certificate-watch.ts";
+import { type ChosenDriver, chooseDriver } from "./chosen-driver.ts";
 import {
   type Access,
   type Counters,
@@ -30,7 +25,6 @@ import {
 import { ownAddresses, publicAddresses, severalPublicIp4 } from "./public-addresses.ts";
 import { findPublicNames, isGuess, named, type PublicNames, taught } from "./public-names.ts";
 import { type Revocation, RevocationReader } from "./revocation-file.ts";
-import { ServerError } from "./server-error.ts";
 import { writeServerFile } from "./server-file.ts";
 import { openStateFolder } from "./state-folder.ts";
 import { type CertificateFiles, keyHashOf, openTlsIdentity, type TlsSettings } from "./tls-identity.ts";
@@ -56,6 +50,8 @@ export interface ServeOptions {
   readonly limits?: Partial<Limits>;
   /** How UDP is read and written; the best that works here when absent. */
   readonly driver?: DriverKind;
+  /** Threads that read and write UDP, the main one among them; one less than there are processors, at most 8, when absent. */
+  readonly threads?: number;
   readonly onEvent: (event: ServeEvent) => void;
 }
 
@@ -66,7 +62,9 @@ export type ServeEvent =
   | { readonly type: "secret-made"; readonly stateFolder: string }
   | { readonly type: "without-ip6" }
   /** How UDP is read and written, and why so; at start. */
-  | { readonly type: "driver"; readonly kind: DriverKind; readonly reason: string }
+  | { readonly type: "driver"; readonly kind: DriverKind; readonly reason: string; readonly threads: number }
+  /** A forwarding thread has ended by itself; another one takes its place. */
+  | { readonly type: "thread-died"; readonly error: unknown }
   /** It listens on all of the machine's addresses, and several are public. */
   | { readonly type: "several-addresses"; readonly addresses: readonly Address[] }
   /** At start, and when hosts that dialled the server taught it better. */
@@ -80,6 +78,7 @@ export type ServeEvent =
   /** Revocations cannot be read, or `server.json` cannot be written; the server goes on. */
   | { readonly type: "state-fault"; readonly error: unknown };
 
+const forwardingProgram = new URL("forwarding-thread.js", import.meta.url);
 /**
  * Starts a server; resolves when its main port is open. Rejects with a ServerError: STATE_FOLDER, SECRET, CERTIFICATE,
  * OPTION, PORT_IN_USE, PORT_DENIED or PORT.
@@ -92,6 +91,7 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   const folder = await openStateFolder(options.stateFolder);
   if (folder.isNew) onEvent({ type: "secret-made", stateFolder: folder.path });
   const identity = tls && (await openTlsIdentity(tls, folder.path));
+  const driver = chooseDriver(options.driver, options.threads);
   const machine = new Server({
     secret: folder.secret,
     primitives: nodePrimitives,
@@ -101,8 +101,9 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
     classic: options.classic ?? true,
     ...(options.turn !== null && { turn: turnOptions(options.turn ?? {}) }),
     ...(options.limits && { limits: options.limits }),
+    forwardingThreads: driver.threads - 1,
   });
-  const running = new RunningServer(machine, folder.path, options, identity, tls?.files);
+  const running = new RunningServer(machine, folder.path, { ...options, ...driver }, identity, tls?.files);
   try {
     await running.start(options.publicNames ?? []);
   } catch (error) {
@@ -135,15 +136,15 @@ export class RunningServer {
   constructor(
     machine: Server,
     stateFolder: string,
-    options: ServeOptions,
+    options: ServeOptions & ChosenDriver,
     identity: TlsIdentity | undefined,
     certificateFiles: CertificateFiles | undefined,
   ) {
     this.#machine = machine;
     this.#stateFolder = stateFolder;
     this.#onEvent = options.onEvent;
-    this.#driver = openDriver(machine, options.driver, identity, (event) => this.#hear(event));
-    this.#tellDriver(options.listen ?? []);
+    this.#driver = this.#openDriver(options, identity);
+    this.#tellDriver(options);
     this.#revocations = new RevocationReader(stateFolder);
     if (identity !== undefined) this.#driver.command({ type: "certificate", keyHash: keyHashOf(identity) });
     this.#certificateWatch = identity && certificateFiles && this.#watch(certificateFiles, identity);
@@ -206,9 +207,24 @@ export class RunningServer {
     await this.#writing;
   }
 
-  #tellDriver(listen: readonly string[]): void {
-    const { kind, reason } = this.#driver.datagramDriver;
-    this.#onEvent({ type: "driver", kind, reason });
+  #openDriver({ driver, threads }: ChosenDriver, tls: TlsIdentity | undefined): Driver<ServerCommand, ServerEvent> {
+    return new Driver(this.#machine, {
+      onEvent: (event) => this.#hear(event),
+      driver,
+      ...(tls && { tls }),
+      ...(threads > 1 && {
+        threads: {
+          count: threads - 1,
+          program: forwardingProgram,
+          taskOf: (index) => this.#machine.forwardingTask(index),
+          onDeath: (_, error) => this.#onEvent({ type: "thread-died", error }),
+        },
+      }),
+    });
+  }
+
+  #tellDriver({ driver: kind, reason, threads, listen = [] }: ServeOptions & ChosenDriver): void {
+    this.#onEvent({ type: "driver", kind, reason, threads });
     // The other driver answers from the address that was asked.
     const several = kind === "batch" || listen.length > 0 ? [] : severalPublicIp4(ownAddresses());
     if (several.length > 0) this.#onEvent({ type: "several-addresses", addresses: several });
@@ -270,19 +286,5 @@ export class RunningServer {
     this.#writing = this.#writing
       .then(() => writeServerFile(this.#stateFolder, content))
       .catch((error: unknown) => this.#onEvent({ type: "state-fault", error }));
-  }
-}
-
-function openDriver(
-  machine: Server,
-  driver: DriverKind | undefined,
-  tls: TlsIdentity | undefined,
-  onEvent: (event: ServerEvent) => void,
-): Driver<ServerCommand, ServerEvent> {
-  try {
-    return new Driver(machine, { onEvent, ...(tls && { tls }), ...(driver && { driver }) });
-  } catch (error) {
-    if (error instanceof DriverError) throw new ServerError("OPTION", error.message, error);
-    throw error;
   }
 }

@@ -10,7 +10,8 @@ import fc from "fast-check";
 import { type HammerReport, hammeredRule } from "./rule-hammer.ts";
 import { at } from "./test-server.ts";
 
-const firstRelayPort = 1_000;
+/** The first port of a relayed address. */
+const relayPort = 1_000_000;
 const places: readonly Address[] = Array.from({ length: 12 }, (_, i) =>
   i % 2 === 0 ? at(`192.0.2.${i}:${7_000 + i}`) : at(`[2001:db8::${i}]:${7_000 + i}`),
 );
@@ -46,7 +47,7 @@ function forwarded(memory: RuleMemory, port: number, from: Address, bytes: Uint8
         ...arena.subarray(start, end),
       ]),
   };
-  const isTaken = new RelayForwarder(() => memory, firstRelayPort).take(now, port, words, arena, 0, arena.length, out);
+  const isTaken = new RelayForwarder(() => memory).take(now, port, words, arena, 0, arena.length, out);
   assert.equal(sent.length, isTaken ? 1 : 0);
   if (!isTaken) assert.deepEqual(arena, bytes, "what it leaves, it leaves as it is");
   return sent[0];
@@ -93,11 +94,11 @@ test("TURN's data lose the header towards the peer and get one towards the clien
   const rules = new Rules(64, 1, false);
   const credit = rules.openCell();
   rules.addCredit(credit, 100);
-  rules.publish(ruleFor(credit, { kind: "toPeer", number: 0x7fff, outPort: 1_000 }));
+  rules.publish(ruleFor(credit, { kind: "toPeer", number: 0x7fff, outPort: relayPort }));
   rules.publish(
     ruleFor(credit, {
       kind: "toClient",
-      port: 1_000,
+      port: relayPort,
       from: placeOf(3),
       number: noNumber,
       to: placeOf(0),
@@ -107,7 +108,10 @@ test("TURN's data lose the header towards the peer and get one towards the clien
   // Padding, which RFC 8656 allows over UDP as well, goes no further.
   const padded = Uint8Array.of(0x7f, 0xff, 0, 1, 5, 0, 0, 0);
   assert.deepEqual(forwarded(rules.memory, 0, placeOf(0), padded)?.bytes, [5]);
-  assert.deepEqual(forwarded(rules.memory, 1_000, placeOf(3), Uint8Array.of(5, 6))?.bytes, [0x7f, 0xff, 0, 2, 5, 6]);
+  assert.deepEqual(
+    forwarded(rules.memory, relayPort, placeOf(3), Uint8Array.of(5, 6))?.bytes,
+    [0x7f, 0xff, 0, 2, 5, 6],
+  );
   assert.equal(rules.creditOf(credit), 97, "data are paid for, headers are not");
 });
 
@@ -124,7 +128,7 @@ test("what no rule is for, or is not whole, or comes too late, is the control pl
   assert.ok(!isTaken(good, placeOf(0), 0, 50));
   assert.ok(!isTaken(good, placeOf(2)));
   assert.ok(!isTaken(good, placeOf(0), 2));
-  assert.ok(!isTaken(good, placeOf(0), 1_000));
+  assert.ok(!isTaken(good, placeOf(0), relayPort));
   assert.ok(!isTaken(Uint8Array.of(0x40, 2, 0, 0)));
   assert.ok(!isTaken(Uint8Array.of(0x40, 1, 0)));
   assert.ok(!isTaken(Uint8Array.of(0x40, 1, 0, 1)));
@@ -138,13 +142,18 @@ test("any bytes of any length from anywhere are taken by their rule or left alon
   const credit = rules.openCell();
   rules.publish(ruleFor(credit));
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 1_500 }), fc.nat(11), fc.constantFrom(0, 1, 1_000), (bytes, from, port) => {
-      rules.addCredit(credit, 1_500);
-      const passed = forwarded(rules.memory, port, placeOf(from), bytes);
-      if (passed === undefined) return;
-      assert.deepEqual([port, from, bytes[0], bytes[1]], [0, 0, 0x40, 1]);
-      assert.equal(passed.bytes.length, bytes.length);
-    }),
+    fc.property(
+      fc.uint8Array({ maxLength: 1_500 }),
+      fc.nat(11),
+      fc.constantFrom(0, 1, relayPort),
+      (bytes, from, port) => {
+        rules.addCredit(credit, 1_500);
+        const passed = forwarded(rules.memory, port, placeOf(from), bytes);
+        if (passed === undefined) return;
+        assert.deepEqual([port, from, bytes[0], bytes[1]], [0, 0, 0x40, 1]);
+        assert.equal(passed.bytes.length, bytes.length);
+      },
+    ),
   );
 });
 

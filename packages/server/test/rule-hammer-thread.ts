@@ -16,7 +16,7 @@ interface Task {
 
 const { rules, seed, buffer, stop, standing, changing, credit }: Task = workerData;
 const memory = new RuleMemory(rules, seed, buffer);
-const forwarder = new RelayForwarder(() => memory, 1_000);
+const forwarder = new RelayForwarder(() => memory);
 const count = standing + changing;
 const senders = Array.from({ length: count }, (_, i) => {
   const { from, port, number } = hammeredRule(i, 0, credit);

@@ -218,6 +218,8 @@ class Model {
     assert(!this.#allocations.some(({ relayed }) => relayed === this.drew));
     const lifetime = lifetimeOf(seconds);
     const endsAt = this.#now + lifetime * 1000;
+    // Its number may have been another's, whose allocation has ended.
+    for (const [other, relayed] of this.#relayed) if (relayed === this.drew) this.#relayed.delete(other);
     this.#relayed.set(client, this.drew);
     this.#allocations.push({ client, relayed: this.drew, endsAt, permissions: [], channels: [] });
     return `for ${lifetime} s`;

@@ -12,6 +12,8 @@ export interface Counters {
 export type DropWord =
   /** Of datagrams and connections that come. */
   | "source-unusable"
+  /** The control plane did not keep up with what a forwarding thread left to it. */
+  | "handover-full"
   /** Of TLS connections before they are open: too many new ones from a network or in all, or under way; or a fault of theirs. */
   | "handshake-rate"
   | "handshake-made-room"
@@ -30,15 +32,15 @@ export class DriverCounters implements Counters {
   readonly drops: Map<string, number> = new Map();
 
   drop(word: DropWord): void {
-    this.#count(word);
+    this.count(word, 1);
   }
 
   /** Counts an error of the system under its word for it. */
   fail(code: string = "unknown"): void {
-    this.#count(code);
+    this.count(code, 1);
   }
 
-  #count(word: string): void {
-    this.drops.set(word, (this.drops.get(word) ?? 0) + 1);
+  count(word: string, times: number): void {
+    this.drops.set(word, (this.drops.get(word) ?? 0) + times);
   }
 }

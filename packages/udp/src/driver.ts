@@ -8,8 +8,10 @@ import {
   type PortRequest,
   type SendOptions,
 } from "@fractal-punch/machine";
-import { openBatchPort } from "./batch/batch-port.ts";
+import { BatchPort, openBatchPort } from "./batch/batch-port.ts";
 import { Forwarding } from "./batch/forwarding.ts";
+import { ForwardingThreads, type ThreadsOptions } from "./batch/forwarding-threads.ts";
+import type { HandedOver } from "./batch/handover.ts";
 import { type Counters, DriverCounters } from "./counters.ts";
 import { chooseDatagramDriver, type DatagramDriver, type DriverKind } from "./datagram-driver.ts";
 import { openDatagramPort } from "./datagram-port.ts";
@@ -32,6 +34,8 @@ export interface DriverOptions<Event> {
   readonly tls?: TlsIdentity;
   /** How UDP is read and written; the best that works here when absent. */
   readonly driver?: DriverKind;
+  /** Threads that forward besides this one, for a machine that has a forwarder; only with the batch driver. */
+  readonly threads?: ThreadsOptions;
 }
 
 /**
@@ -65,11 +69,16 @@ export class Driver<Command, Event> {
     this.#out = this.#outbox();
     this.#datagramDriver = chooseDatagramDriver(options.driver);
     const { forwarder } = machine;
+    const { io } = this.#datagramDriver;
     this.#context = {
       counters: this.#counters,
       ipTexts: new IpTexts(),
       tlsAcceptor: options.tls && new TlsAcceptor(options.tls, this.#counters),
-      forwarding: forwarder && this.#datagramDriver.io && new Forwarding(forwarder, this.#counters),
+      forwarding: forwarder && io && new Forwarding(forwarder, this.#counters),
+      threads:
+        io &&
+        options.threads &&
+        new ForwardingThreads(options.threads, io, this.#counters, (handed) => this.#takeOver(handed)),
       receive: (port, from, bytes, info) => this.#receive(port, from, bytes, info),
       tell: (news) => this.#tell(news),
     };
@@ -78,7 +87,7 @@ export class Driver<Command, Event> {
   }
 
   get counters(): Counters {
-    return this.#counters;
+    return this.#context.threads?.counters ?? this.#counters;
   }
 
   /** How UDP is read and written, and why so. */
@@ -109,6 +118,13 @@ export class Driver<Command, Event> {
     const ports = [...this.#ports.values()];
     this.#ports.clear();
     await Promise.all(ports.map((port) => port.close()));
+    await this.#context.threads?.close();
+  }
+
+  /** A forwarding thread leaves a datagram to the machine. */
+  #takeOver(handed: HandedOver): void {
+    const port = this.#ports.get(handed.port);
+    if (port instanceof BatchPort) port.takeOver(handed);
   }
 
   #receive(port: PortId, from: Address, bytes: Uint8Array, info: DatagramInfo): void {
@@ -224,7 +240,7 @@ export class Driver<Command, Event> {
     const { io } = this.#datagramDriver;
     if (io === undefined) return openDatagramPort(port, request, this.#context);
     const opened = openBatchPort(port, request, io, this.#context);
-    if (opened !== undefined) this.#context.forwarding?.ports.set(port, opened);
+    if (opened !== undefined) this.#context.forwarding?.ports.set(port, opened.socket);
     return opened;
   }
 

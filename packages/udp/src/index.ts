@@ -1,4 +1,5 @@
+export type { ThreadsOptions } from "./batch/forwarding-threads.ts";
 export type { Counters, DropWord } from "./counters.ts";
-export { abilities, DriverError, type DriverKind } from "./datagram-driver.ts";
+export { abilities, chooseDatagramDriver, DriverError, type DriverKind } from "./datagram-driver.ts";
 export { Driver, type DriverOptions } from "./driver.ts";
 export type { TlsIdentity } from "./tls-acceptor.ts";

@@ -1,5 +1,6 @@
 import type { Address, DatagramInfo, DriverCommand, PortId, SendOptions } from "@fractal-punch/machine";
 import type { Forwarding } from "./batch/forwarding.ts";
+import type { ForwardingThreads } from "./batch/forwarding-threads.ts";
 import type { DriverCounters } from "./counters.ts";
 import type { IpTexts } from "./ip-texts.ts";
 import type { TlsAcceptor } from "./tls-acceptor.ts";
@@ -14,6 +15,8 @@ export interface PortContext {
   readonly tlsAcceptor: TlsAcceptor | undefined;
   /** The machine's forwarding plane, in a driver that moves datagrams in batches. */
   readonly forwarding: Forwarding | undefined;
+  /** Where threads forward besides this one. */
+  readonly threads: ForwardingThreads | undefined;
   /** Gives the machine a datagram or a piece of a stream. Not to be called while the machine is in a call. */
   receive(port: PortId, from: Address, bytes: Uint8Array, info: DatagramInfo): void;
   /** Gives the machine the news, after the call that it may be in. */

@@ -64,15 +64,21 @@ export class Counters {
   hints: number = 0;
 
   /** Of the forwarding plane's counts, those that are in these. */
-  readonly #forwarded = { channelData: 0, fromPeers: 0, bytes: 0 };
+  #forwarded = { channelData: 0, fromPeers: 0, bytes: 0 };
 
-  /** Adds what the forwarding plane has relayed since it was looked at last. */
-  learnForwarded({ channelData, fromPeers, bytes }: ForwardCounts): void {
+  /** Adds what forwarders have relayed since this was called last. */
+  learnForwarded(forwarders: readonly ForwardCounts[]): void {
+    const sum = { channelData: 0, fromPeers: 0, bytes: 0 };
+    for (const { channelData, fromPeers, bytes } of forwarders) {
+      sum.channelData += channelData;
+      sum.fromPeers += fromPeers;
+      sum.bytes += bytes;
+    }
     const known = this.#forwarded;
-    if (channelData > known.channelData) this.served.add("channel-data", channelData - known.channelData);
-    if (fromPeers > known.fromPeers) this.served.add("from-peer", fromPeers - known.fromPeers);
-    this.relayedBytes += bytes - known.bytes;
-    Object.assign(known, { channelData, fromPeers, bytes });
+    if (sum.channelData > known.channelData) this.served.add("channel-data", sum.channelData - known.channelData);
+    if (sum.fromPeers > known.fromPeers) this.served.add("from-peer", sum.fromPeers - known.fromPeers);
+    this.relayedBytes += sum.bytes - known.bytes;
+    this.#forwarded = sum;
   }
 
   /** As `outcome`, of a datagram that was to be relayed. */

@@ -4,7 +4,7 @@ export type { ClassicDrop, ClassicWord } from "./classic-counters.ts";
 export { type Counters, type ReportWord, type ServedWord, Tally } from "./counters.ts";
 export type { RegistrationEnd, ServerEvent } from "./events.ts";
 export { ForwardCounts } from "./forwarding/forward-counts.ts";
-export { RelayForwarder } from "./forwarding/relay-forwarder.ts";
+export { type ForwardingTask, openForwarder, RelayForwarder } from "./forwarding/relay-forwarder.ts";
 export { noNumber, RuleMemory } from "./forwarding/rule-memory.ts";
 export { type Rule, Rules } from "./forwarding/rules.ts";
 export { HalfSipHash } from "./half-sip-hash.ts";

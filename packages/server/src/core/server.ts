@@ -19,6 +19,7 @@ import { isTurnChannelData, relayChannelData } from "./channel-data.ts";
 import type { Counters } from "./counters.ts";
 import { isPaddedBinding } from "./discovery.ts";
 import type { ServerEvent } from "./events.ts";
+import type { ForwardingTask } from "./forwarding/relay-forwarder.ts";
 import { hintNoChannel } from "./no-channel.ts";
 import type { Drop } from "./outcome.ts";
 import type { Question } from "./question.ts";
@@ -62,9 +63,16 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
   }
 
   get counters(): Counters {
-    const { counters, forwarder } = this.#state;
-    counters.learnForwarded(forwarder.counts);
+    const { counters, forwarded } = this.#state;
+    counters.learnForwarded(forwarded);
     return counters;
+  }
+
+  /** What the forwarding thread of that number works with, for a server that was made with so many. */
+  forwardingTask(index: number): ForwardingTask {
+    const { rules, forwarded } = this.#state;
+    const { rules: count, seed, buffer } = rules.memory;
+    return { rules: count, seed, buffer, counts: forwarded[index + 1]?.numbers.buffer ?? new ArrayBuffer(0) };
   }
 
   get sizes(): Sizes {

@@ -17,6 +17,7 @@ import { Clock } from "./clock.ts";
 import { Counters } from "./counters.ts";
 import { DialledAddresses } from "./dialled-addresses.ts";
 import { maxPaddedBytes } from "./discovery.ts";
+import { type ForwardCounts, sharedForwardCounts } from "./forwarding/forward-counts.ts";
 import { RelayForwarder } from "./forwarding/relay-forwarder.ts";
 import { Rules } from "./forwarding/rules.ts";
 import { HalfSipHash } from "./half-sip-hash.ts";
@@ -32,7 +33,6 @@ import { Streams } from "./streams.ts";
 import { Tickets } from "./tickets.ts";
 import type { Timed } from "./timed.ts";
 import { Tuples } from "./tuples.ts";
-import { firstRelayPort } from "./turn/openings.ts";
 import { createTurnState, type TurnOptions, type TurnState } from "./turn/turn-state.ts";
 
 /** `open`: tickets that anybody can mint are taken too, from proven addresses (docs/protocol.md section 3). */
@@ -50,6 +50,8 @@ export interface ServerOptions {
   readonly classic: boolean;
   /** Without it the server knows no TURN. */
   readonly turn?: TurnOptions;
+  /** So many threads forward besides the driver's own; none when absent. */
+  readonly forwardingThreads?: number;
   /** Those that differ from `defaultLimits`. */
   readonly limits?: Partial<Limits>;
 }
@@ -112,6 +114,8 @@ export interface ServerState {
   /** What the forwarding plane may do. */
   readonly rules: Rules;
   readonly forwarder: RelayForwarder;
+  /** What forwarders have relayed: that one, and those of threads. */
+  readonly forwarded: readonly ForwardCounts[];
   readonly channels: Channels;
   readonly registrations: Registrations;
   readonly introductions: Introductions;
@@ -126,7 +130,7 @@ export interface ServerState {
 const maxRules = 524_288;
 
 export function createState(options: ServerOptions): ServerState {
-  const { primitives, random } = options;
+  const { primitives, random, forwardingThreads = 0 } = options;
   const limits: Limits = { ...defaultLimits, ...options.limits };
   const secret = asciiBytes(options.secret);
   const clock = new Clock();
@@ -138,7 +142,8 @@ export function createState(options: ServerOptions): ServerState {
   const hash = new HalfSipHash(primitives.hmacSha256(secret, concatBytes(asciiBytes("fractal-punch tables"), epoch)));
   const tuples = new Tuples(ports, hash);
   const quotas = new Quotas(limits, clock, deadlines);
-  const rules = new Rules(maxRules, randomU32(random), false);
+  const rules = new Rules(maxRules, randomU32(random), forwardingThreads > 0);
+  const forwarder = new RelayForwarder(() => rules.memory);
   const channels = new Channels(tuples, quotas, rules, deadlines, clock, random, limits);
   const counters = new Counters();
   const buckets = createBuckets(limits, hash);
@@ -165,7 +170,8 @@ export function createState(options: ServerOptions): ServerState {
     tuples,
     quotas,
     rules,
-    forwarder: new RelayForwarder(() => rules.memory, firstRelayPort),
+    forwarder,
+    forwarded: [forwarder.counts, ...Array.from({ length: forwardingThreads }, sharedForwardCounts)],
     channels,
     registrations: new Registrations(tuples, channels, deadlines, limits, hash),
     introductions: new Introductions(limits, hash),

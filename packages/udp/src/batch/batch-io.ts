@@ -1,52 +1,39 @@
-/** What the batch ports of one thread share: memory, poller, and what waits to be sent. */
+/** The sockets of the thread that has the event loop. */
+
+import { monotonicNow } from "../primitives.ts";
 import { AddressBook } from "./address-book.ts";
-import { Arena } from "./arena.ts";
-import { type Pollable, Poller } from "./poller.ts";
+import type { Pollable } from "./poller.ts";
 import { probe } from "./probe.ts";
-import { ReceiveBatch, receiveBatchBytes } from "./receive-batch.ts";
-import { SendBatch, sendBatchBytes } from "./send-batch.ts";
+import { SocketIo } from "./socket-io.ts";
 import { type LoopWatch, loadSystemCalls, type SystemCalls } from "./system-calls.ts";
 import { Views } from "./views.ts";
 
-export class BatchIo {
-  readonly calls: SystemCalls;
+export class BatchIo extends SocketIo {
   /** For people: what of it works here. */
   readonly works: string;
-  readonly arena: Arena;
-  readonly received: ReceiveBatch;
-  readonly outgoing: SendBatch;
   readonly addresses: AddressBook = new AddressBook();
   readonly views: Views;
-  readonly #poller: Poller;
   readonly #loop: LoopWatch;
   #isPolling = false;
   #isFlushQueued = false;
 
   /** Throws when the system or the event loop does not play along. */
   constructor(calls: SystemCalls, works: string) {
-    this.calls = calls;
+    super(calls, monotonicNow);
     this.works = works;
-    this.arena = new Arena(calls, receiveBatchBytes + sendBatchBytes);
-    this.received = new ReceiveBatch(calls, this.arena);
-    this.outgoing = new SendBatch(calls, this.arena);
     this.views = new Views(this.arena.bytes);
-    this.#poller = new Poller(calls);
-    this.#loop = calls.watch(this.#poller.fd, () => this.#poll());
+    this.#loop = calls.watch(this.poller.fd, () => this.#turn());
   }
 
-  add(one: Pollable): void {
-    this.#poller.add(one);
+  /** As long as there is one, the process goes on. */
+  override add(one: Pollable): void {
+    super.add(one);
     this.#loop.hold();
   }
 
-  /** To be called before its descriptor is closed. */
-  remove(one: Pollable): void {
-    this.#poller.remove(one);
-    if (this.#poller.size === 0) this.#loop.release();
-  }
-
-  watchWritable(one: Pollable, isWatched: boolean): void {
-    this.#poller.watchWritable(one, isWatched);
+  override remove(one: Pollable): void {
+    super.remove(one);
+    if (this.poller.size === 0) this.#loop.release();
   }
 
   /** What was put into `outgoing` leaves: with the batch that is being received, or else when what runs now has returned. */
@@ -59,20 +46,19 @@ export class BatchIo {
     });
   }
 
-  #poll(): void {
+  #turn(): void {
     this.#isPolling = true;
     try {
-      this.#poller.poll(0);
+      this.poll(0);
     } finally {
       this.#isPolling = false;
-      this.outgoing.flush();
     }
   }
 }
 
 let shared: BatchIo | string | undefined;
 
-/** The one of this thread, or why there can be none. */
+/** The one of this process, or why there can be none. */
 export function sharedBatchIo(): BatchIo | string {
   shared ??= openBatchIo(loadSystemCalls());
   return shared;

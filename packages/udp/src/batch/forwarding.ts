@@ -1,12 +1,12 @@
 import type { Forwarder, ForwardOutbox, PortId } from "@fractal-punch/machine";
 import type { DriverCounters } from "../counters.ts";
-import type { BatchPort } from "./batch-port.ts";
+import type { BatchSocket } from "./batch-socket.ts";
 import type { ReceiveBatch } from "./receive-batch.ts";
 
 /** A machine's forwarding plane at work on the sockets of a driver. */
 export class Forwarding implements ForwardOutbox {
   /** The driver's, by number; what is missing here is no socket of UDP, or not open. */
-  readonly ports: Map<PortId, BatchPort> = new Map();
+  readonly ports: Map<PortId, BatchSocket> = new Map();
   readonly #forwarder: Forwarder;
   readonly #counters: DriverCounters;
   /** Of the datagram in hand: it goes on with the bits that it came with. */
@@ -25,13 +25,15 @@ export class Forwarding implements ForwardOutbox {
 
   pass(port: PortId, routes: Uint32Array, at: number, start: number, end: number): void {
     const open = this.ports.get(port);
-    if (open === undefined) this.#counters.drop("port-not-open");
-    else open.pass(this.#ecn, routes, at, start, end);
+    if (open === undefined) return this.#counters.drop("port-not-open");
+    this.#counters.sent++;
+    open.pass(this.#ecn, routes, at, start, end);
   }
 
   passBehind(port: PortId, routes: Uint32Array, at: number, head: number, start: number, end: number): void {
     const open = this.ports.get(port);
-    if (open === undefined) this.#counters.drop("port-not-open");
-    else open.passBehind(this.#ecn, routes, at, head, start, end);
+    if (open === undefined) return this.#counters.drop("port-not-open");
+    this.#counters.sent++;
+    open.passBehind(this.#ecn, routes, at, head, start, end);
   }
 }

@@ -37,8 +37,8 @@ export interface Sender {
   segments: boolean;
   /** What did not fit into the system's buffer, of one datagram each. `name` is a struct sockaddr. */
   wait(bytes: Uint8Array, name: Uint8Array): void;
-  /** So many datagrams were refused with the system's word, and are lost. */
-  failed(code: string, datagrams: number): void;
+  /** A datagram was refused with the system's word, and is lost. */
+  failed(code: string): void;
 }
 
 /** Besides where it goes. */
@@ -104,7 +104,7 @@ export class SendBatch {
   /** Takes `head` and `rest` as one datagram; both are copied. */
   copy(sender: Sender, to: Uint32Array, toAt: number, manner: Manner, head: Uint8Array, rest?: Uint8Array): void {
     const length = head.length + (rest?.length ?? 0);
-    if (length > maxPayloadBytes) return sender.failed("EMSGSIZE", 1);
+    if (length > maxPayloadBytes) return sender.failed("EMSGSIZE");
     if (this.#copied + length > copyBytes) this.flush();
     const message = this.#messageFor(sender, to, toAt, manner, length);
     const start = this.#copies + this.#copied;
@@ -258,14 +258,14 @@ export class SendBatch {
 
   /** What is refused as several datagrams may pass one by one: where a path or a device takes no segments. */
   #refused(sender: Sender, message: number, code: string): void {
-    if ((this.#segmentCount[message] ?? 0) < 2) return sender.failed(code, 1);
+    if ((this.#segmentCount[message] ?? 0) < 2) return sender.failed(code);
     if (code !== "EMSGSIZE") sender.segments = false;
     this.#split(message, (bytes, name) => {
       const sent = this.#calls.sendto(sender.fd, bytes, bytes.length, dontWait | noSignal, name, name.length);
       if (sent >= 0) return;
       const failure = errorName(this.#calls.error());
       if (failure === "EAGAIN") sender.wait(bytes, name);
-      else sender.failed(failure, 1);
+      else sender.failed(failure);
     });
   }
 

@@ -17,11 +17,11 @@ export interface BoundSocket {
   readonly gathers: boolean;
 }
 
-/** A socket of UDP, bound as requested; or the system's word for why there is none. */
-export function bindSocket(calls: SystemCalls, request: PortRequest): BoundSocket | string {
+/** A socket of UDP, bound as requested, alone or with others; or the system's word for why there is none. */
+export function bindSocket(calls: SystemCalls, request: PortRequest, isOneOfMany = false): BoundSocket | string {
   const fd = calls.socket(inet[request.family], datagramNonBlockingCloseOnExec, 0);
   if (fd < 0) return errorName(calls.error());
-  const failure = bind(calls, fd, request);
+  const failure = bind(calls, fd, request, isOneOfMany);
   if (failure !== undefined) {
     calls.close(fd);
     return failure;
@@ -29,7 +29,8 @@ export function bindSocket(calls: SystemCalls, request: PortRequest): BoundSocke
   return { fd, local: localOf(calls, fd, request), ...setOptions(calls, fd, request) };
 }
 
-function bind(calls: SystemCalls, fd: number, request: PortRequest): string | undefined {
+function bind(calls: SystemCalls, fd: number, request: PortRequest, isOneOfMany: boolean): string | undefined {
+  if (isOneOfMany && !set(calls, fd, level.socket, option.reusePort, 1)) return errorName(calls.error());
   if (request.family === 6 && !set(calls, fd, level.ip6, option.ip6Only, 1)) return errorName(calls.error());
   const words = new Uint32Array(5);
   if (request.local !== undefined) writeAddressWords(words, 0, request.local);

@@ -1,10 +1,12 @@
 const place = { channelData: 0, fromPeers: 1, bytes: 2 } as const;
 
-/** What a forwarder has relayed since it started; in memory that threads can share. */
+const countsBytes = 24;
+
+/** What a forwarder has relayed since the server started; in memory that threads can share. */
 export class ForwardCounts {
   readonly numbers: Float64Array;
 
-  constructor(buffer: ArrayBufferLike = new ArrayBuffer(24)) {
+  constructor(buffer: ArrayBufferLike = new ArrayBuffer(countsBytes)) {
     this.numbers = new Float64Array(buffer);
   }
 
@@ -26,4 +28,9 @@ export class ForwardCounts {
     numbers[what] = (numbers[what] ?? 0) + 1;
     numbers[place.bytes] = (numbers[place.bytes] ?? 0) + bytes;
   }
+}
+
+/** For a forwarder in a thread of its own. */
+export function sharedForwardCounts(): ForwardCounts {
+  return new ForwardCounts(new SharedArrayBuffer(countsBytes));
 }

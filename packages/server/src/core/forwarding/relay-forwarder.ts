@@ -4,8 +4,9 @@
  */
 import { type Forwarder, type ForwardOutbox, type PortId, routeWords } from "@fractal-punch/machine";
 import { channelHeaderBytes, maxPayloadBytes } from "@fractal-punch/wire";
+import { isRelayPort } from "../turn/openings.ts";
 import { ForwardCounts } from "./forward-counts.ts";
-import { field, indexVersionAt, noCell, noNumber, type RuleMemory, ruleKind } from "./rule-memory.ts";
+import { field, indexVersionAt, noCell, noNumber, RuleMemory, ruleKind } from "./rule-memory.ts";
 
 /** A reader that has looked so often in vain leaves the datagram to the control plane. */
 const maxLooks = 1_000;
@@ -14,10 +15,16 @@ const maxDataBytes = 65_507 - channelHeaderBytes;
 const notFound = -1;
 const lookAgain = -2;
 
+/** The memory of a forwarder in another thread than the one that writes the rules. */
+export interface ForwardingTask {
+  readonly rules: number;
+  readonly seed: number;
+  readonly buffer: ArrayBufferLike;
+  readonly counts: ArrayBufferLike;
+}
+
 export class RelayForwarder implements Forwarder {
   readonly counts: ForwardCounts;
-  /** Ports from this number on are those of relayed addresses. */
-  readonly #firstRelayPort: PortId;
   readonly #memoryOf: () => RuleMemory;
   readonly #route = new Uint32Array(routeWords);
   /** Of the rule that was found last. */
@@ -28,9 +35,8 @@ export class RelayForwarder implements Forwarder {
   #earner = 0;
   #endsAt = 0;
 
-  constructor(memoryOf: () => RuleMemory, firstRelayPort: PortId, counts: ForwardCounts = new ForwardCounts()) {
+  constructor(memoryOf: () => RuleMemory, counts: ForwardCounts = new ForwardCounts()) {
     this.#memoryOf = memoryOf;
-    this.#firstRelayPort = firstRelayPort;
     this.counts = counts;
   }
 
@@ -43,7 +49,7 @@ export class RelayForwarder implements Forwarder {
     end: number,
     out: ForwardOutbox,
   ): boolean {
-    const isChannelData = port < this.#firstRelayPort;
+    const isChannelData = !isRelayPort(port);
     const length = end - start;
     let number: number = noNumber;
     let dataBytes = length;
@@ -126,4 +132,10 @@ export class RelayForwarder implements Forwarder {
 
 function u16(bytes: Uint8Array, at: number): number {
   return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
+}
+
+/** Over memory that is shared with the thread that writes the rules. */
+export function openForwarder({ rules, seed, buffer, counts }: ForwardingTask): RelayForwarder {
+  const memory = new RuleMemory(rules, seed, buffer);
+  return new RelayForwarder(() => memory, new ForwardCounts(counts));
 }

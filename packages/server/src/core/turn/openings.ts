@@ -19,7 +19,7 @@ export interface PortRange {
 const maxTries = 32;
 
 /** Above the ids of all ports that a server opens at its start. */
-export const firstRelayPort: PortId = 1_000_000;
+const firstRelayPort = 1_000_000;
 
 export function isRelayPort(port: PortId): boolean {
   return port >= firstRelayPort;
