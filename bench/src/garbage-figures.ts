@@ -48,7 +48,9 @@ export async function garbageFigures(folder: string): Promise<Figure[]> {
   }
 }
 
+/** Without those that V8 does while there is little to do, to give memory back. */
 function collectionOf(line: string): Collection[] {
+  if (line.includes("(reduce)")) return [];
   const [, kind, used] = collection.exec(line) ?? [];
   return used === undefined ? [] : [{ isWhole: kind !== "Scavenge", usedMb: Number(used) }];
 }

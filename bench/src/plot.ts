@@ -6,12 +6,12 @@ export interface Bars {
 }
 
 const width = 800;
-const left = 250;
+const left = 290;
 const barHeight = 13;
 const rowGap = 14;
 const top = 78;
 const numberRoom = 60;
-const colors = ["#1f5fa8", "#5b9bd5", "#b4552d", "#9aa5b1"];
+const colors = ["#1f5fa8", "#b4552d", "#9aa5b1", "#5b9bd5"];
 const dark = "#1f2933";
 
 export function plotText({ title, unit, rows }: Bars): string {

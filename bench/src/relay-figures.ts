@@ -90,8 +90,9 @@ function figuresOf(scene: Scene, results: Results, ours: readonly string[], bare
     const add = (field: string, value: number, unit: string): void => {
       figures.push({ name: `${what}: ${name}: ${field}`, value, unit, cell: { row: what, column: name, field } });
     };
-    add("CPU time", medianOf(results, name, "micros"), "us");
-    add("rate", medianOf(results, name, "perSecond") / 1000, "k/s");
+    const isPaced = scene.perSecond !== undefined;
+    add(isPaced ? "CPU time when few come" : "CPU time", medianOf(results, name, "micros"), "us");
+    if (!isPaced) add("rate", medianOf(results, name, "perSecond") / 1000, "k/s");
     add("lost", 100 * medianOf(results, name, "lost"), "%");
   }
   for (const name of ours) {

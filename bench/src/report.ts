@@ -18,6 +18,13 @@ const titles: Readonly<Record<string, string>> = {
   machine: "The server's machine, without sockets",
 };
 
+const fieldTitles: Readonly<Record<string, string>> = {
+  "CPU time": "CPU time for each datagram",
+  "CPU time when few come": "CPU time for each datagram when few come",
+  rate: "Rate",
+  lost: "Lost",
+};
+
 export function reportText({ machine, figures }: Baseline): string {
   const cells = figures.filter(isCell);
   const parts = [...new Set(figures.map(({ part }) => part))];
@@ -33,13 +40,15 @@ ratios are other than they were. Measured on ${machine}.
 
 The load generator (\`bench/src/load\`) is a process of its own on one core, a synchronous loop on the batch driver; the server
 has the other core. Each server takes its turn in rounds of half a second, so that what else the machine does counts
-for all; the figures are medians over the rounds, and a ratio is the median of the rounds' ratios. *CPU time* is that of
+for all; the figures are medians over the rounds, of which the first does not count, and a ratio is the median of the rounds' ratios. *CPU time* is that of
 the server's own process with all its threads (\`schedstat\`), divided by the datagrams that came out at the other end.
 *Isolated* datagrams leave the generator one by one, *bursts* as one with UDP_SEGMENT; 128 are under way. *coturn* is
 Debian's package of 4.6.1, on the same route: over a TURN channel from a client to a peer. *Bare* are programs of the same
 driver that do nothing else (\`bench/src/bare\`): what this machine can do.
 
-${["CPU time", "rate", "lost"].map((field) => matrixText(field, cells)).join("\n\n")}
+${Object.keys(fieldTitles)
+  .map((field) => matrixText(field, cells))
+  .join("\n\n")}
 
 ${lists.join("\n\n")}
 `;
@@ -57,16 +66,16 @@ export function reportPlot({ figures }: Baseline): string {
 function matrixText(field: string, all: readonly CellFigure[]): string {
   const cells = all.filter(({ cell }) => cell.field === field);
   const unit = cells[0]?.unit ?? "";
-  const columns = [...new Set(cells.map(({ cell }) => cell.column))];
+  const columns = [...new Set(cells.map(({ cell }) => columnOf(cell)))];
   const at = (row: string, column: string): string => {
-    const found = cells.find(({ cell }) => cell.row === row && cell.column === column);
+    const found = cells.find(({ cell }) => cell.row === row && columnOf(cell) === column);
     return found === undefined ? "" : numberText(found.value);
   };
   const rows = [...new Set(cells.map(({ cell }) => cell.row))].map((row) => [
     row,
     ...columns.map((column) => at(row, column)),
   ]);
-  return `## ${titleOf(field)}, ${unit}\n\n${markdownTable([["", ...columns], ...rows])}`;
+  return `## ${fieldTitles[field] ?? field}, ${unit}\n\n${markdownTable([["", ...columns], ...rows])}`;
 }
 
 function listText(part: string, figures: readonly KeptFigure[]): string {
@@ -88,13 +97,10 @@ function rowText(cells: readonly string[]): string {
   return `| ${cells.join(" | ")} |`;
 }
 
-/** The bare programs are one kind, whatever they do. */
+/** The bare programs are one kind, whatever they do, and so is our server without sessions. */
 function columnOf({ column }: Cell): string {
-  return column.startsWith("bare") ? "bare" : column;
-}
-
-function titleOf(field: string): string {
-  return field === "CPU time" ? "CPU time for each datagram" : field === "rate" ? "Rate" : "Lost";
+  if (column.startsWith("bare")) return "bare";
+  return column === "ours" || column === "ours, TURN" ? "ours, STUN and TURN" : column;
 }
 
 function isCell(figure: KeptFigure): figure is CellFigure {
