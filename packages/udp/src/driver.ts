@@ -59,6 +59,8 @@ export class Driver<Command, Event> {
   readonly #commands: { readonly command: Command }[] = [];
   #portNews: PortNews[] = [];
   #running = false;
+  /** Of the last input. */
+  #lastNow = -Infinity;
   #datagram: Uint8Array | undefined;
   #closing: Promise<void> | undefined;
 
@@ -79,7 +81,7 @@ export class Driver<Command, Event> {
         io &&
         options.threads &&
         new ForwardingThreads(options.threads, io, this.#counters, (handed) => this.#takeOver(handed)),
-      receive: (port, from, bytes, info) => this.#receive(port, from, bytes, info),
+      receive: (port, from, bytes, info, now) => this.#receive(port, from, bytes, info, now),
       tell: (news) => this.#tell(news),
     };
     this.#clockTimer = setInterval(() => this.#tick(), clockCheckMs).unref();
@@ -127,10 +129,10 @@ export class Driver<Command, Event> {
     if (port instanceof BatchPort) port.takeOver(handed);
   }
 
-  #receive(port: PortId, from: Address, bytes: Uint8Array, info: DatagramInfo): void {
+  #receive(port: PortId, from: Address, bytes: Uint8Array, info: DatagramInfo, cameAt: number = monotonicNow()): void {
     this.#running = true;
     try {
-      const now = this.#now();
+      const now = this.#now(cameAt);
       this.#datagram = bytes;
       this.#machine.receive(now, port, from, bytes, info, this.#out);
       this.#datagram = undefined;
@@ -170,8 +172,9 @@ export class Driver<Command, Event> {
   }
 
   /** The time for the machine's next input; tells it the time of day first, when that is news. */
-  #now(): number {
-    const now = monotonicNow();
+  #now(now: number = monotonicNow()): number {
+    if (now === this.#lastNow) return now;
+    this.#lastNow = now;
     const epochMs = this.#wallClock.news(now);
     if (epochMs !== undefined) this.#machine.command(now, { type: "clock", epochMs }, this.#out);
     return now;
@@ -179,7 +182,7 @@ export class Driver<Command, Event> {
 
   /** Tells the program the events, then gives the machine what waited for it, until nothing is left. */
   #settle(): void {
-    while (this.#closing === undefined) {
+    while (this.#closing === undefined && this.#waiting > 0) {
       const emitted = this.#events.shift();
       if (emitted !== undefined) {
         this.#onEvent(emitted.event);
@@ -189,6 +192,10 @@ export class Driver<Command, Event> {
       if (command === undefined) return;
       this.#machine.command(monotonicNow(), command, this.#out);
     }
+  }
+
+  get #waiting(): number {
+    return this.#events.length + this.#portNews.length + this.#commands.length;
   }
 
   #leave(): void {

@@ -17,8 +17,11 @@ export interface PortContext {
   readonly forwarding: Forwarding | undefined;
   /** Where threads forward besides this one. */
   readonly threads: ForwardingThreads | undefined;
-  /** Gives the machine a datagram or a piece of a stream. Not to be called while the machine is in a call. */
-  receive(port: PortId, from: Address, bytes: Uint8Array, info: DatagramInfo): void;
+  /**
+   * Gives the machine a datagram or a piece of a stream. Not to be called while the machine is in a call. `now` is the same
+   * for those that came together; the present when absent.
+   */
+  receive(port: PortId, from: Address, bytes: Uint8Array, info: DatagramInfo, now?: number): void;
   /** Gives the machine the news, after the call that it may be in. */
   tell(news: PortNews): void;
 }

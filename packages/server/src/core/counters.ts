@@ -30,18 +30,21 @@ export type ReportWord = `${VerdictReport["path"]}/${VerdictReport["reason"]}`;
 
 /** A count for each word that has occurred. */
 export class Tally<Word> {
-  readonly #counts = new Map<Word, number>();
+  /** Objects, so that counting is a look-up and no change of the map. */
+  readonly #counts = new Map<Word, { count: number }>();
 
   of(word: Word): number {
-    return this.#counts.get(word) ?? 0;
+    return this.#counts.get(word)?.count ?? 0;
   }
 
   add(word: Word, times: number = 1): void {
-    this.#counts.set(word, this.of(word) + times);
+    const counted = this.#counts.get(word);
+    if (counted === undefined) this.#counts.set(word, { count: times });
+    else counted.count += times;
   }
 
-  entries(): IterableIterator<[Word, number]> {
-    return this.#counts.entries();
+  *entries(): IterableIterator<[Word, number]> {
+    for (const [word, { count }] of this.#counts) yield [word, count];
   }
 }
 

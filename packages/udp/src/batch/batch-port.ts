@@ -75,7 +75,7 @@ export class BatchPort implements Port, SocketOwner {
     counters.received++;
     if (forwarding?.take(now, this.#id, received, start, end) === true) return;
     const bytes = views.view(message, segment, start, end);
-    this.#context.receive(this.#id, addresses.address(received.from), bytes, this.#infos.info(received));
+    this.#context.receive(this.#id, addresses.address(received.from), bytes, this.#infos.info(received), now);
   }
 
   /** What a forwarding thread leaves to the machine. */

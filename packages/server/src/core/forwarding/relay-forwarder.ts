@@ -2,7 +2,7 @@
  * The forwarding plane: relays what a rule is for, and decides nothing. What no rule is for, or has no credit left for, is
  * the control plane's.
  */
-import { type Forwarder, type ForwardOutbox, type PortId, routeWords } from "@fractal-punch/machine";
+import { addressWords, type Forwarder, type ForwardOutbox, type PortId, routeWords } from "@fractal-punch/machine";
 import { channelHeaderBytes, maxPayloadBytes } from "@fractal-punch/wire";
 import { isRelayPort } from "../turn/openings.ts";
 import { ForwardCounts } from "./forward-counts.ts";
@@ -27,7 +27,14 @@ export class RelayForwarder implements Forwarder {
   readonly counts: ForwardCounts;
   readonly #memoryOf: () => RuleMemory;
   readonly #route = new Uint32Array(routeWords);
-  /** Of the rule that was found last. */
+  /** The key that was found last, and where: datagrams come in bursts. */
+  readonly #from = new Uint32Array(addressWords);
+  #port = -1;
+  #number = -1;
+  #rules: RuleMemory | undefined;
+  #rule = notFound;
+  #version = 0;
+  /** What that rule says. */
   #kind = 0;
   #outPort = 0;
   #outNumber = 0;
@@ -91,6 +98,7 @@ export class RelayForwarder implements Forwarder {
 
   /** The rule's number, and what it says in this object's fields; `notFound`. */
   #look(rules: RuleMemory, port: PortId, from: Uint32Array, number: number): number {
+    if (this.#isSame(rules, port, from, number)) return this.#rule;
     for (let looks = 0; looks < maxLooks; looks++) {
       const version = Atomics.load(rules.ints, indexVersionAt);
       const found = this.#probe(rules, port, from, number);
@@ -112,11 +120,29 @@ export class RelayForwarder implements Forwarder {
       if (rules.hasKey(at, port, from, 0, number)) {
         this.#read(rules, at);
         const isWhole = (version & 1) === 0 && Atomics.load(rules.ints, at + field.version) === version;
-        return isWhole ? rule : lookAgain;
+        if (!isWhole) return lookAgain;
+        this.#remember(rules, rule, version, port, from, number);
+        return rule;
       }
       slot = rules.nextSlot(slot);
     }
     return lookAgain;
+  }
+
+  /** Whether it is the rule that was found last, and it is as it was then. */
+  #isSame(rules: RuleMemory, port: PortId, from: Uint32Array, number: number): boolean {
+    if (number !== this.#number || port !== this.#port || rules !== this.#rules) return false;
+    for (let i = 0; i < addressWords; i++) if (this.#from[i] !== from[i]) return false;
+    return Atomics.load(rules.ints, rules.ruleAt(this.#rule) + field.version) === this.#version;
+  }
+
+  #remember(rules: RuleMemory, rule: number, version: number, port: PortId, from: Uint32Array, number: number): void {
+    this.#rules = rules;
+    this.#rule = rule;
+    this.#version = version;
+    this.#port = port;
+    this.#number = number;
+    for (let i = 0; i < addressWords; i++) this.#from[i] = from[i] ?? 0;
   }
 
   #read({ words, times }: RuleMemory, at: number): void {

@@ -121,6 +121,8 @@ export class Rules {
 
   withdraw(number: number): void {
     this.#changeIndex(() => this.#unindex(number));
+    // A reader that has it at hand does without the index.
+    Atomics.add(this.#memory.ints, this.#memory.ruleAt(number) + field.version, 2);
     this.#rules.giveBack(number);
     this.#shrink();
   }
