@@ -115,6 +115,24 @@ test("forged second messages do not ruin a handshake under way", () => {
   assert.equal(pair.world.now, start + 35 + 25 + 30);
 });
 
+test("a Register that was recorded before host and server restarted does not end the host's registration", () => {
+  const { pair, attacker } = attacked();
+  const recorded = [...attacker.captured];
+  const sources = sourcesOf(pair);
+  const { host } = sources;
+  assert.ok(host);
+  pair.host.stop();
+  pair.startHost();
+  pair.pass(1000);
+  pair.server.stop();
+  pair.startServer();
+  pair.pass(30_000);
+  for (const each of recorded.filter(({ from }) => from === "host")) attacker.replay(host, each);
+  pair.pass(1000);
+  assert.deepEqual(pair.hostEvents("ended"), []);
+  pair.connected();
+});
+
 /** Everybody's server-seen address: of a full cone, behind which anyone reaches an end. */
 function sourcesOf(pair: Pair): Record<string, Address> {
   const seen = (name: string): Address | undefined =>

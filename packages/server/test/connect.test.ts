@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { defaultLimits } from "@fractal-punch/server/core";
 import { Attribute, ErrorCode, u64Of } from "@fractal-punch/wire";
 import { connectPair, introducePair, TestClient, TestHost } from "./test-peers.ts";
-import { at, errorTo, load, only, startSeconds, TestServer } from "./test-server.ts";
+import { at, errorTo, load, only, seededRandom, startSeconds, TestServer } from "./test-server.ts";
 
 test("one Connect tells both peers of each other at the same moment", () => {
   const server = new TestServer();
@@ -177,6 +177,17 @@ test("a nonce of another address, or one that is too old, gets 438 and a new one
   host.registered(host.register());
   const late = new TestClient(server, host.clientTicket(), at("192.0.2.9:6001"));
   assert.equal(errorTo(late.connect({ nonce: fresh }), late.address), ErrorCode.staleNonce);
+});
+
+test("a nonce of the process before gets 438 and a new one", () => {
+  const { client: old, nonce } = introducePair(new TestServer());
+  const server = new TestServer({ random: seededRandom(2) });
+  const { host } = introducePair(server);
+  const client = new TestClient(server, host.clientTicket(), old.address);
+  const sent = client.connect({ nonce });
+  assert.equal(errorTo(sent, client.address), ErrorCode.staleNonce);
+  const fresh = load(only(sent, client.address)).value(Attribute.nonce)?.slice();
+  assert.equal(client.connected(client.connect({ nonce: fresh })).proven, true);
 });
 
 test("a nonce without an introduction is no introduction", () => {

@@ -13,7 +13,17 @@ import {
   StunBuilder,
 } from "@fractal-punch/wire";
 import { connectPair, hostTicket, TestClient, TestHost } from "./test-peers.ts";
-import { at, errorTo, load, only, type Sent, startSeconds, TestServer, yearSeconds } from "./test-server.ts";
+import {
+  at,
+  errorTo,
+  load,
+  only,
+  type Sent,
+  seededRandom,
+  startSeconds,
+  TestServer,
+  yearSeconds,
+} from "./test-server.ts";
 
 test("a bare Register gets a nonce and the server's key, in no more bytes than it had", () => {
   const server = new TestServer();
@@ -196,6 +206,21 @@ test("a nonce is good for its address and port only, for nonceLifeMs", () => {
     const sent = server.receive(host.address, host.registerBytes(forged, serverKey));
     assert.equal(errorTo(sent, host.address), ErrorCode.staleNonce);
   }
+});
+
+test("a nonce of the process before is stale, so a Register recorded then cannot replace a host that has started anew", () => {
+  const before = new TestServer();
+  const host = new TestHost(before);
+  const { nonce, serverKey } = host.nonce();
+  const recorded = host.registerBytes(nonce, serverKey);
+  host.registered(before.receive(host.address, recorded));
+  const server = new TestServer({ random: seededRandom(2) });
+  const restarted = host.restarted(host.address, server);
+  restarted.registered(restarted.register());
+  const sent = server.receive(host.address, recorded);
+  assert.equal(errorTo(sent, host.address), ErrorCode.staleNonce);
+  assert.deepEqual(server.takeEvents("registration-ended"), []);
+  restarted.registered(restarted.refresh());
 });
 
 test("whoever has not the host's key cannot register it, and an all-zero result is refused", () => {

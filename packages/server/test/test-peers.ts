@@ -64,9 +64,9 @@ export class TestHost {
     this.instance = randomBytes(test.random, 8);
   }
 
-  /** The same host started again. */
-  restarted(address: Address): TestHost {
-    const host = new TestHost(this.test, address, this.ticket);
+  /** The same host started again; and the server, too, when it is another one. */
+  restarted(address: Address, test: TestServer = this.test): TestHost {
+    const host = new TestHost(test, address, this.ticket);
     Object.assign(host, { secretKey: this.secretKey, publicKey: this.publicKey, hostId: this.hostId });
     return host;
   }

@@ -88,7 +88,7 @@ export function minted(name: string, expirySeconds: number = startSeconds + year
 type Write = (builder: StunBuilder) => unknown;
 
 export class TurnClient {
-  readonly server: TurnServer;
+  server: TurnServer;
   readonly address: Address;
   readonly credential: Credential;
   readonly algorithm: PasswordAlgorithm | undefined;
@@ -124,6 +124,7 @@ export class TurnClient {
     const answer = load(only(this.server.receive(this.address, bytes, this.port), this.address).slice());
     assert.deepEqual(answer.transactionId, transactionId);
     const code = errorCodeOf(answer);
+    if (code === 438) this.#nonce = answer.value(Attribute.nonce);
     if (code !== 401 && code !== 438) this.#check(answer, code);
     return answer;
   }

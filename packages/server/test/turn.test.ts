@@ -5,7 +5,7 @@ import { defaultLimits, revocationHash } from "@fractal-punch/server/core";
 import { nodePrimitives } from "@fractal-punch/udp/primitives";
 import { Attribute, errorCodeOf, Method, u32Of, xorAddress, xorAddresses } from "@fractal-punch/wire";
 import { connectPair } from "./test-peers.ts";
-import { at, secret, TestServer } from "./test-server.ts";
+import { at, secret, seededRandom, TestServer } from "./test-server.ts";
 import { dataOf, minted, realmOf, relayIp, TurnClient, TurnServer, turnOptions } from "./test-turn.ts";
 
 const home = at("203.0.113.7:5000");
@@ -56,6 +56,15 @@ test("a nonce of another address, and one that is too old, are answered with 438
   client.refresh();
   server.pass(2000);
   assert.equal(errorCodeOf(client.refresh()), 438);
+});
+
+test("a nonce of the process before is answered with 438, and the new one works", () => {
+  const client = new TurnClient(new TurnServer(), home);
+  client.relayed();
+  client.server = new TurnServer({ random: seededRandom(2) });
+  assert.equal(errorCodeOf(client.refresh()), 438);
+  assert.equal(errorCodeOf(client.refresh()), 437);
+  client.relayed();
 });
 
 test("data goes to a permitted peer by Send and by channel, and comes back by Data indication and by channel", () => {

@@ -63,6 +63,10 @@ export const sessionCodecs: Readonly<Record<string, Codec>> = {
   "hkdf-sha256": oneWay((fields) =>
     hkdfSha256(nodePrimitives, fields.bytes("secret"), fields.bytes("salt"), asciiBytes(fields.text("info"))),
   ),
+  "nonce-key": oneWay((fields) => {
+    const data = concatBytes(asciiBytes("fractal-punch nonce key"), fields.bytes("epoch"));
+    return nodePrimitives.hmacSha256(asciiBytes(fields.text("key")), data);
+  }),
   nonce: oneWay((fields) => {
     const address = fields.address("address");
     const head = Uint8Array.of(address.family, ...ipBytes(address), 0, 0, 0, 0, 0, 0);

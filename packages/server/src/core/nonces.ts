@@ -5,6 +5,7 @@ import {
   asciiText,
   base64UrlAscii,
   base64UrlBytes,
+  concatBytes,
   readU32,
   writeU16,
   writeU32,
@@ -24,9 +25,13 @@ export class Nonces {
   readonly #data = new Uint8Array(longestBytes);
   readonly #nonce = new Uint8Array(timeBytes + macBytes);
 
-  constructor(macs: Macs, secret: Uint8Array, lifeMs: number) {
+  /**
+   * `epoch`: the server's, random once for each start. A Register that somebody recorded before a restart must not be taken after
+   * it: the server does not know any more which instances of a host were replaced.
+   */
+  constructor(macs: Macs, secret: Uint8Array, epoch: Uint8Array, lifeMs: number) {
     this.#macs = macs;
-    this.#key = macs.hmacSha256(secret, asciiBytes("fractal-punch nonce key"));
+    this.#key = macs.hmacSha256(secret, concatBytes(asciiBytes("fractal-punch nonce key"), epoch));
     this.#lifeSeconds = lifeMs / 1000;
   }
 
@@ -38,7 +43,7 @@ export class Nonces {
     return base64UrlAscii(this.#nonce);
   }
 
-  /** Whether this server made it for that address, and not too long ago. */
+  /** Whether this server made it since it was started, for that address, and not too long ago. */
   matches(nonce: Uint8Array, address: Address, isStream: boolean, epochMs: number): boolean {
     const bytes = nonce.length === textBytes ? base64UrlBytes(asciiText(nonce)) : undefined;
     if (bytes === undefined) return false;

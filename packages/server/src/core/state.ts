@@ -164,7 +164,7 @@ export function createState(options: ServerOptions): ServerState {
     tlsKeyHash: undefined,
     dialled: new DialledAddresses(),
     serverKey: { secret: serverSecretKey, public: primitives.publicKey(serverSecretKey) },
-    nonces: new Nonces(primitives, secret, limits.nonceLifeMs),
+    nonces: new Nonces(primitives, secret, epoch, limits.nonceLifeMs),
     revocations,
     tickets: new Tickets(primitives, options.secret, options.access === "open", clock, revocations, limits),
     tuples,
