@@ -1,7 +1,8 @@
 /** A peer's machine on real sockets, and the datagrams that applications send through it. */
 import type { Machine } from "@fractal-punch/machine";
-import { Driver } from "@fractal-punch/udp";
+import { chooseDatagramDriver, Driver, DriverError, type DriverKind } from "@fractal-punch/udp";
 import type { PeerCommand, PeerEvent } from "./core/events.ts";
+import { PunchError } from "./errors.ts";
 
 /** Copies share memory of this size: an array for each takes four times as long to make. */
 const chunkBytes = 65_536;
@@ -11,8 +12,9 @@ export class PeerDriver<Command> extends Driver<Command | PeerCommand, PeerEvent
   #chunk = new Uint8Array(0);
   #used = 0;
 
+  /** Throws USAGE when the driver that the environment names does not work here. */
   constructor(machine: Machine<Command | PeerCommand, PeerEvent>, onEvent: (event: PeerEvent) => void) {
-    super(machine, { onEvent: (event) => this.#tell(event, onEvent) });
+    super(machine, { driver: wantedDriver(), onEvent: (event) => this.#tell(event, onEvent) });
   }
 
   /** The bytes are the caller's again when it returns: what is sent out of an event leaves only after all events. */
@@ -39,5 +41,14 @@ export class PeerDriver<Command> extends Driver<Command | PeerCommand, PeerEvent
     } finally {
       this.#isTelling = false;
     }
+  }
+}
+
+function wantedDriver(): DriverKind {
+  try {
+    return chooseDatagramDriver().kind;
+  } catch (error) {
+    if (error instanceof DriverError) throw new PunchError("USAGE", error.message, error);
+    throw error;
   }
 }

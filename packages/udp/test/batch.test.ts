@@ -180,18 +180,20 @@ test("a forwarder is asked before the machine, and what it passes on leaves as i
     opened = resolve;
     driver.command({ type: "act", act: (out) => out.openPort(1, { family: 4, local: loopback4, port: 0 }) });
   });
-  const receiver = startBatch({});
+  const marks: (number | undefined)[] = [];
+  const receiver = startBatch({ receive: (_now, _port, _from, _bytes, info) => void marks.push(info.ecn) });
   const sender = startBatch({});
   writeAddressWords(routes, 0, await receiver.open(1, loopback4));
   await sender.open(1, loopback4);
   const sendAll = (out: Outbox<TestEvent>): void => {
-    for (const what of ["p1234", "behind", "!mine", "p5678"]) out.send(1, relayAt, text(what));
+    for (const what of ["p1234", "behind", "!mine", "p5678"]) out.send(1, relayAt, text(what), { ecn: 2 });
   };
   sender.act(sendAll);
   const texts: string[] = [];
   for (let i = 0; i < 3; i++) texts.push((await receiver.next("datagram")).text);
   assert.deepEqual(texts, ["1234", "headbehind", "5678"]);
   assert.deepEqual(heard, ["!mine"]);
+  assert.deepEqual(marks, [2, 2, 2], "what is relayed keeps its ECN bits");
   assert.deepEqual([driver.counters.received, driver.counters.sent], [4, 3]);
   await Promise.all([driver.close(), receiver.driver.close(), sender.driver.close()]);
 });
