@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { addressText, type Random } from "@fractal-punch/machine";
 import { defaultLimits } from "@fractal-punch/server/core";
-import { channelOf, MessageClass, Method } from "@fractal-punch/wire";
+import { channelOf, MessageClass, Method, type Ticket } from "@fractal-punch/wire";
 import { channelData, connectPair, introducePair, TestClient, TestHost } from "./test-peers.ts";
-import { at, load, only, type Sent, TestServer } from "./test-server.ts";
+import { at, load, only, type Sent, startSeconds, TestServer, yearSeconds } from "./test-server.ts";
 
 test("ChannelData reaches the other side under its number, and nobody else", () => {
   const server = new TestServer();
@@ -97,6 +97,33 @@ test("an unproven client gets no byte more than came from it, and a proven one a
   assert.equal(server.server.counters.dropped.of("no-credit"), 3);
   client.prove(nonce);
   for (let i = 0; i < 100; i++) assert.equal(relay(1000), 1004);
+});
+
+test("a returned nonce proves what the same ticket has on that 5-tuple, before and after, and no other ticket's", () => {
+  const server = new TestServer();
+  const { host, client, hostChannel } = introducePair(server);
+  const connect = (
+    ticket: Ticket,
+  ): { readonly peer: TestClient; readonly nonce: Uint8Array; readonly number: number } => {
+    const peer = new TestClient(server, ticket, client.address);
+    const sent = peer.connect();
+    return { peer, nonce: peer.connected(sent).nonce, number: host.introduction(sent).channel };
+  };
+  const other = connect(host.clientTicket(startSeconds + yearSeconds + 1));
+  const second = connect(client.ticket);
+  const reaches = (number: number): boolean => {
+    for (let i = 0; i < 10; i++) if (server.receive(host.address, channelData(number, 1000)).length === 0) return false;
+    return true;
+  };
+  assert.equal(reaches(hostChannel), false);
+  assert.equal(second.peer.connected(second.peer.prove(second.nonce)).proven, true);
+  const late = connect(client.ticket);
+  assert.deepEqual([hostChannel, second.number, late.number, other.number].map(reaches), [true, true, true, false]);
+  server.pass(defaultLimits.unprovenChannelLifeMs);
+  assert.equal(server.server.sizes.channels, 3, "they live as long as proven ones do");
+  server.pass(defaultLimits.channelLifeMs);
+  assert.equal(server.server.sizes.channels, 0);
+  assert.equal(reaches(connect(client.ticket).number), false, "once they have ended it is proven anew");
 });
 
 test("a host that registers from a new 5-tuple keeps its channels", () => {

@@ -135,7 +135,7 @@ export class Channels {
     return "served";
   }
 
-  /** Binds a pair with an unproven client; `undefined` when one of the two 5-tuples has no room. */
+  /** Binds a pair; `undefined` when one of the two 5-tuples has no room. */
   bind(now: number, client: Tuple, host: Tuple, registration: Registration, ticket: ClientTicket): Pair | undefined {
     const clientNumber = this.#freeNumber(client);
     if (clientNumber === undefined) return undefined;
@@ -149,18 +149,16 @@ export class Channels {
     this.#pairs.add(pair);
     this.#publish(pair);
     this.#deadlines.set(pair.deadline, this.#endsAt(pair));
+    if (pairsLike(pair).some(({ proven }) => proven)) this.#prove(pair);
     return pair;
   }
 
-  /** The client's address is proven: from now on its credit is the quota's. */
+  /**
+   * The client's address is proven, for all that its ticket has there: which of its Connects the host goes by is the host's
+   * to say. What others have there is not: whoever forges that address must not have its owner prove it for him.
+   */
   prove(pair: Pair): void {
-    if (pair.proven) return;
-    pair.proven = true;
-    pair.client.earns = false;
-    this.#rules.clearCredit(pair.host.credit);
-    this.#publish(pair);
-    pair.client.tuple.trust++;
-    this.#deadlines.set(pair.deadline, this.#endsAt(pair));
+    for (const each of pairsLike(pair)) this.#prove(each);
   }
 
   end(pair: Pair): void {
@@ -220,6 +218,17 @@ export class Channels {
   /** Ends what a ticket admitted that is revoked now; looks at every pair. */
   endIf(condition: (pair: Pair) => boolean): void {
     for (const pair of this.#pairs) if (condition(pair)) this.end(pair);
+  }
+
+  /** From now on the client's credit is the quota's. */
+  #prove(pair: Pair): void {
+    if (pair.proven) return;
+    pair.proven = true;
+    pair.client.earns = false;
+    this.#rules.clearCredit(pair.host.credit);
+    this.#publish(pair);
+    pair.client.tuple.trust++;
+    this.#deadlines.set(pair.deadline, this.#endsAt(pair));
   }
 
   #spend(now: number, channel: Channel, bytes: number): boolean {
@@ -291,6 +300,17 @@ function ruleOf(channel: Channel, other: Channel): Rule {
 function place(channel: Channel): void {
   channel.tuple.channels ??= new Map();
   channel.tuple.channels.set(channel.number, channel);
+}
+
+/** All that were bound for the same client's 5-tuple and ticket. */
+function pairsLike({ client: { tuple }, ticket }: Pair): Pair[] {
+  const pairs: Pair[] = [];
+  for (const channel of tuple.channels?.values() ?? []) {
+    if (channel.kind !== "session") continue;
+    const { pair } = channel;
+    if (channel === pair.client && pair.ticket.password === ticket.password) pairs.push(pair);
+  }
+  return pairs;
 }
 
 function pairsOf(registration: Registration, tuple: Tuple): Pair[] {
