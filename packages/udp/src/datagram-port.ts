@@ -10,7 +10,7 @@ import {
   withPort,
 } from "@fractal-punch/machine";
 import type { IpTexts } from "./ip-texts.ts";
-import type { Port, PortContext } from "./port.ts";
+import type { PortContext, UdpPort } from "./port.ts";
 
 /** Holds a burst of 800 datagrams of 1,200 bytes; systems cut it down to what they allow. */
 const socketBufferBytes = 1_048_576;
@@ -30,13 +30,14 @@ const lookups = { 4: lookupOf(4), 6: lookupOf(6) } as const;
 /** Datagrams that wait in this process, behind a full buffer of the system's: more would only be late. */
 const maxQueued = 256;
 
-class DatagramPort implements Port {
+class DatagramPort implements UdpPort {
   readonly #socket: Socket;
   readonly #family: 4 | 6;
   readonly #context: PortContext;
   readonly #sent: (error: NodeJS.ErrnoException | null) => void;
   /** As of the last look; 0 stays true until the next send. */
   #queued = 0;
+  #isConnected = false;
 
   constructor(socket: Socket, family: 4 | 6, context: PortContext) {
     this.#socket = socket;
@@ -61,11 +62,18 @@ class DatagramPort implements Port {
     if (rest !== undefined) slot.set(rest, head.length);
     counters.sent++;
     if (ttl !== undefined) this.#socket.setTTL(ttl);
-    this.#socket.send(slot, 0, length, to.port, ipTexts.text(to), this.#sent);
+    if (this.#isConnected) this.#socket.send(slot, 0, length, this.#sent);
+    else this.#socket.send(slot, 0, length, to.port, ipTexts.text(to), this.#sent);
     if (ttl !== undefined) this.#socket.setTTL(usualTtl);
     // Now, not before the call: the datagram that finds the system's buffer full is itself queued by reference.
     this.#queued = this.#socket.getSendQueueCount();
     if (this.#queued > 0) sharedSlot = new Uint8Array(slotBytes);
+  }
+
+  /** Where it fails, the socket's "error" says so, and sends go on without. */
+  connect(to: Address): void {
+    this.#socket.connect(to.port, this.#context.ipTexts.text(to));
+    this.#isConnected = isConnected(this.#socket);
   }
 
   /** A port of UDP has none. */
@@ -79,7 +87,7 @@ class DatagramPort implements Port {
 }
 
 /** Binds a socket of UDP, at once, and tells how that went; `undefined` when it cannot be bound. */
-export function openDatagramPort(id: PortId, request: PortRequest, context: PortContext): Port | undefined {
+export function openDatagramPort(id: PortId, request: PortRequest, context: PortContext): UdpPort | undefined {
   const { counters, ipTexts } = context;
   const socket = createPortSocket(request.family);
   let failure: string | undefined;
@@ -120,6 +128,15 @@ function createPortSocket(family: 4 | 6): Socket {
     ipv6Only: family === 6,
     lookup: lookups[family],
   });
+}
+
+function isConnected(socket: Socket): boolean {
+  try {
+    socket.remoteAddress();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Calls back at once, so that node:dgram binds and sends within the call; its own would wait for a tick, and read the bytes then. */

@@ -35,3 +35,8 @@ export interface Port {
   /** Resolves when the socket is gone, its streams as well. Nothing is received or told from the call on. */
   close(): Promise<void>;
 }
+
+export interface UdpPort extends Port {
+  /** As `UdpSocket.connect`. */
+  connect(to: Address): void;
+}

@@ -6,20 +6,20 @@ import {
   writeAddressWords,
 } from "@fractal-punch/machine";
 import type { DropWord } from "../counters.ts";
-import type { Port, PortContext } from "../port.ts";
+import type { PortContext, UdpPort } from "../port.ts";
 import type { BatchIo } from "./batch-io.ts";
 import { BatchSocket, type SocketOwner } from "./batch-socket.ts";
 import type { ThreadedPort } from "./forwarding-threads.ts";
 import type { HandedOver } from "./handover.ts";
 import { InfoBook } from "./info-book.ts";
 import type { Manner } from "./send-batch.ts";
-import { type BoundSocket, bindSocket } from "./socket.ts";
+import { type BoundSocket, bindSocket, connectSocket } from "./socket.ts";
 
 const scratch = new Uint32Array(5);
 const manner = { ecn: 0, ttl: 0, local: new Uint32Array(5) };
 
 /** A port of a machine's that is read and written in batches. */
-export class BatchPort implements Port, SocketOwner {
+export class BatchPort implements UdpPort, SocketOwner {
   readonly socket: BatchSocket;
   readonly #id: PortId;
   readonly #family: 4 | 6;
@@ -54,6 +54,11 @@ export class BatchPort implements Port, SocketOwner {
     writeAddressWords(scratch, 0, to);
     this.#io.outgoing.copy(this.socket, scratch, 0, mannerOf(options), head, rest);
     this.#io.flushSoon();
+  }
+
+  connect(to: Address): void {
+    const failure = connectSocket(this.#io.calls, this.socket.fd, to);
+    if (failure !== undefined) this.#context.counters.fail(failure);
   }
 
   /** A port of UDP has none. */

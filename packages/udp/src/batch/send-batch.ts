@@ -251,6 +251,11 @@ export class SendBatch {
         for (; first < end; first++) this.#split(first, (bytes, name) => sender.wait(bytes, name));
         return;
       }
+      // Told once of each ICMP error, on a connected socket, and of an earlier datagram.
+      if (code === "ECONNREFUSED") {
+        sender.failed(code);
+        continue;
+      }
       this.#refused(sender, first, code);
       first++;
     }

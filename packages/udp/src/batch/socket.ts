@@ -35,10 +35,20 @@ function bind(calls: SystemCalls, fd: number, request: PortRequest, isOneOfMany:
   const words = new Uint32Array(5);
   if (request.local !== undefined) writeAddressWords(words, 0, request.local);
   words[0] = request.family * 65_536 + request.port;
+  return calls.bind(fd, nameOf(words), nameLength(words, 0)) < 0 ? errorName(calls.error()) : undefined;
+}
+
+/** The system's word for why it cannot be, or nothing. */
+export function connectSocket(calls: SystemCalls, fd: number, to: Address): string | undefined {
+  const words = new Uint32Array(5);
+  writeAddressWords(words, 0, to);
+  return calls.connect(fd, nameOf(words), nameLength(words, 0)) < 0 ? errorName(calls.error()) : undefined;
+}
+
+function nameOf(words: Uint32Array): Uint8Array {
   const name = new Uint32Array(8);
   writeName(name, 0, words, 0);
-  const bound = calls.bind(fd, new Uint8Array(name.buffer), nameLength(words, 0));
-  return bound < 0 ? errorName(calls.error()) : undefined;
+  return new Uint8Array(name.buffer);
 }
 
 function localOf(calls: SystemCalls, fd: number, request: PortRequest): Address {

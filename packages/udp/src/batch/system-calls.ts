@@ -10,6 +10,7 @@ export type Pointer = bigint;
 export interface SystemCalls {
   readonly socket: (domain: number, type: number, protocol: number) => number;
   readonly bind: (fd: number, name: Uint8Array, nameBytes: number) => number;
+  readonly connect: (fd: number, name: Uint8Array, nameBytes: number) => number;
   readonly getsockname: (fd: number, name: Uint8Array, nameBytes: Uint8Array) => number;
   readonly setsockopt: (fd: number, level: number, name: number, value: Uint8Array, valueBytes: number) => number;
   readonly close: (fd: number) => number;
@@ -75,6 +76,7 @@ function bindCalls(koffi: Koffi): SystemCalls {
   return {
     socket: program.func("int socket(int, int, int)"),
     bind: program.func("int bind(int, const void *, uint32_t)"),
+    connect: program.func("int connect(int, const void *, uint32_t)"),
     getsockname: program.func("int getsockname(int, _Out_ void *, _Inout_ void *)"),
     setsockopt: program.func("int setsockopt(int, int, int, const void *, uint32_t)"),
     close: program.func("int close(int)"),
