@@ -28,6 +28,7 @@ const rooms = [
     mayImport: [
       machine,
       wire,
+      udp,
       "@fractal-punch/server",
       "@fractal-punch/peer",
       "@fractal-punch/peer/sodium",

@@ -1,5 +1,6 @@
 /** `fractal-punch connect`: brings a host's UDP service to a port of this machine, and keeps it there. */
 import { setTimeout as delay } from "node:timers/promises";
+import { addressText } from "@fractal-punch/machine";
 import { type Connection, connect, PunchError, type PunchErrorCode } from "@fractal-punch/peer";
 import type { Command } from "commander";
 import { type Interruption, stoppedCode, watchInterruption } from "./interruption.ts";
@@ -9,7 +10,7 @@ import { connectingText, pathText, reportPaths } from "./path-report.ts";
 import { msText } from "./quantity.ts";
 import { Rates } from "./rates.ts";
 import { ClientTunnel } from "./tunnel-client.ts";
-import { resolveUdpAddress, udpAddressText } from "./udp-address.ts";
+import { resolveUdpAddress } from "./udp-address.ts";
 import { limitedWarnings } from "./warnings.ts";
 
 interface ConnectOptions extends InviteOptions {
@@ -58,8 +59,8 @@ async function runConnect(argument: string | undefined, options: ConnectOptions)
   const interruption = watchInterruption();
   const invite = await findInvite(argument, options);
   const warn = limitedWarnings((message) => output.warn(message));
-  const tunnel = await ClientTunnel.open(await resolveUdpAddress(options.udp, true), warn);
-  const address = udpAddressText(tunnel.address);
+  const tunnel = new ClientTunnel(await resolveUdpAddress(options.udp, true), warn);
+  const address = addressText(tunnel.address);
   output.event("listening", { address }, `Listening on UDP ${address}.`);
   try {
     await keepConnected(invite, options, tunnel, output, interruption);

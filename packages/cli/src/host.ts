@@ -1,4 +1,5 @@
 /** `fractal-punch host`: makes this machine reachable and offers one UDP service of it, or an echo. */
+import { addressText } from "@fractal-punch/machine";
 import { type Connection, type Listener, listen, PunchError } from "@fractal-punch/peer";
 import type { Command } from "commander";
 import { findHostCredentials, type HostCredentials } from "./host-credentials.ts";
@@ -9,7 +10,7 @@ import { dateText } from "./quantity.ts";
 import { SessionLog } from "./session-log.ts";
 import { ticketTextEndsAtMs } from "./tickets.ts";
 import { type Service, serveEcho, serveTunnel } from "./tunnel-host.ts";
-import { resolveUdpAddress, udpAddressText } from "./udp-address.ts";
+import { resolveUdpAddress } from "./udp-address.ts";
 import { limitedWarnings } from "./warnings.ts";
 
 interface HostOptions {
@@ -94,7 +95,7 @@ async function offerOf({ udp, echo }: HostOptions, output: Output): Promise<Offe
   if (udp === undefined) return serveEcho;
   const warn = limitedWarnings((message) => output.warn(message));
   const service: Service = { address: await resolveUdpAddress(udp, false), warn, openSockets: 0 };
-  output.notice(`Offering the UDP service at ${udpAddressText(service.address)}.`);
+  output.notice(`Offering the UDP service at ${addressText(service.address)}.`);
   return (connection) => serveTunnel(connection, service);
 }
 

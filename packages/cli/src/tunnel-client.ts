@@ -1,10 +1,9 @@
 /** The client's end of a tunnel: a UDP port on this machine, whose senders are told apart as flows. */
-import type { RemoteInfo, Socket } from "node:dgram";
-import type { Connection } from "@fractal-punch/peer";
+import { type Address, addressText, sameIp } from "@fractal-punch/machine";
+import { type Connection, PunchError } from "@fractal-punch/peer";
+import { UdpSocket } from "@fractal-punch/udp";
 import { FlowTable } from "./flow-table.ts";
 import { TunnelEnd } from "./tunnel-end.ts";
-import type { UdpAddress } from "./udp-address.ts";
-import { boundSocket, sendLent } from "./udp-socket.ts";
 import type { Warn } from "./warnings.ts";
 
 const sweepMs = 10_000;
@@ -14,12 +13,11 @@ const waitMs = 2000;
 
 interface Sender {
   readonly flow: number;
-  readonly ip: string;
-  readonly port: number;
+  readonly address: Address;
 }
 
 export class ClientTunnel {
-  readonly #socket: Socket;
+  readonly #socket: UdpSocket;
   readonly #warn: Warn;
   readonly #senders = new FlowTable<Sender>((sender) => this.#ended(sender));
   /** Senders of one port are few, nearly always one: no key is made of a sender's address for each datagram. */
@@ -29,22 +27,22 @@ export class ClientTunnel {
   #end: TunnelEnd | undefined;
   #nextFlow = 0;
 
-  private constructor(socket: Socket, warn: Warn) {
+  /** Listens there at once. Throws a PunchError when the port cannot be had. */
+  constructor(at: Address, warn: Warn) {
+    const socket = UdpSocket.open({
+      request: { family: at.family, local: at, port: at.port },
+      onDatagram: (from, data) => this.#fromSender(data, from),
+      onFault: (code) => warn("local-socket", `The local UDP port reports ${code}.`),
+    });
+    if (typeof socket === "string")
+      throw new PunchError("USAGE", `Cannot listen on UDP ${addressText(at)}: ${bindFault(socket)}`);
     this.#socket = socket;
     this.#warn = warn;
-    socket.on("message", (data, from) => this.#fromSender(data, from));
-    socket.on("error", (error) => warn("local-socket", `The local UDP port reports: ${error.message}`));
     this.#sweeper = setInterval(() => this.#senders.endIdle(performance.now()), sweepMs).unref();
   }
 
-  /** Rejects with a PunchError when the port cannot be had. */
-  static async open(at: UdpAddress, warn: Warn): Promise<ClientTunnel> {
-    return new ClientTunnel(await boundSocket(at), warn);
-  }
-
-  get address(): UdpAddress {
-    const { address, family, port } = this.#socket.address();
-    return { ip: address, family: family === "IPv6" ? 6 : 4, port };
+  get address(): Address {
+    return this.#socket.local;
   }
 
   get flows(): number {
@@ -69,36 +67,45 @@ export class ClientTunnel {
     this.#socket.close();
   }
 
-  #fromSender(data: Uint8Array, { address, port }: RemoteInfo): void {
+  #fromSender(data: Uint8Array, from: Address): void {
     const now = performance.now();
-    const { flow } = this.#senderOf(address, port, now);
+    const { flow } = this.#senderOf(from, now);
     if (this.#end !== undefined) return this.#end.send(flow, data);
     if (this.#waiting.length >= maxWaiting) this.#waiting.shift();
     this.#waiting.push({ flow, data: Uint8Array.from(data), atMs: now });
   }
 
-  #senderOf(ip: string, port: number, now: number): Sender {
-    const neighbours = this.#byPort.get(port) ?? [];
-    for (const sender of neighbours) if (sender.ip === ip) return this.#senders.use(sender.flow, now) ?? sender;
+  #senderOf(address: Address, now: number): Sender {
+    const neighbours = this.#byPort.get(address.port) ?? [];
+    for (const sender of neighbours)
+      if (sameIp(sender.address, address)) return this.#senders.use(sender.flow, now) ?? sender;
     while (this.#senders.has(this.#nextFlow)) this.#nextFlow = (this.#nextFlow + 1) & 0xffff;
-    const sender = { flow: this.#nextFlow, ip, port };
+    const sender = { flow: this.#nextFlow, address };
     // Numbers are used again as late as can be, so that the host has forgotten the flow that had it before.
     this.#nextFlow = (this.#nextFlow + 1) & 0xffff;
     this.#senders.add(sender.flow, sender, now);
-    this.#byPort.set(port, [...(this.#byPort.get(port) ?? []), sender]);
+    this.#byPort.set(address.port, [...(this.#byPort.get(address.port) ?? []), sender]);
     return sender;
   }
 
   #ended(sender: Sender): void {
-    const others = this.#byPort.get(sender.port)?.filter((other) => other !== sender) ?? [];
-    if (others.length > 0) this.#byPort.set(sender.port, others);
-    else this.#byPort.delete(sender.port);
+    const { port } = sender.address;
+    const others = this.#byPort.get(port)?.filter((other) => other !== sender) ?? [];
+    if (others.length > 0) this.#byPort.set(port, others);
+    else this.#byPort.delete(port);
   }
 
   #toSender(end: TunnelEnd, bytes: Uint8Array): void {
     const now = performance.now();
     const datagram = end.join(bytes, now);
     const sender = datagram && this.#senders.use(datagram.flow, now);
-    if (datagram && sender) sendLent(this.#socket, datagram.data, sender.port, sender.ip);
+    if (datagram && sender) this.#socket.send(sender.address, datagram.data);
   }
+}
+
+function bindFault(code: string): string {
+  if (code === "EADDRINUSE") return "another program uses this port. End that program, or choose another port.";
+  if (code === "EADDRNOTAVAIL") return "this machine does not have that address. Choose 127.0.0.1 or one that it has.";
+  if (code === "EACCES") return "ports below 1024 need privilege. Choose a higher port.";
+  return `the system says ${code}.`;
 }

@@ -64,6 +64,21 @@ test("a service that is not there is told of on the host, and served when it com
   assert.equal(String(data), "echo of hello");
 });
 
+test("connect says why it cannot listen, and what to do", async (t) => {
+  const taken = `127.0.0.1:${(await localSocket(t)).address().port}`;
+  const cases: [string, RegExp][] = [
+    [taken, /^Cannot listen on UDP 127\.0\.0\.1:\d+: another program uses this port\. End that program/],
+    ["192.0.2.1:5000", /^Cannot listen on UDP 192\.0\.2\.1:5000: this machine does not have that address\. Choose/],
+  ];
+  for (const [at, sentence] of cases) {
+    const ended = await new Machine(t).run(["connect", "fp1-unread", "--udp", at, "--json"]);
+    assert.equal(ended.code, 2);
+    const { code, message } = JSON.parse(ended.stdout);
+    assert.equal(code, "USAGE");
+    assert.match(message, sentence);
+  }
+});
+
 test("connect finds the host again after it was restarted", async (t) => {
   const { port, connect, host, hostMachine, servicePort } = await tunnel(t);
   await host.signal("SIGTERM");

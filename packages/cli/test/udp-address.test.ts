@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { resolveUdpAddress, udpAddressText } from "../dist/udp-address.js";
+import { addressText } from "@fractal-punch/machine";
+import { resolveUdpAddress } from "../dist/udp-address.js";
 
 test("--udp takes an IPv4 address, an IPv6 address in brackets, a name, and a port alone", async () => {
   assert.equal(await read("192.0.2.1:47998"), "192.0.2.1:47998");
@@ -10,7 +11,7 @@ test("--udp takes an IPv4 address, an IPv6 address in brackets, a name, and a po
 });
 
 test("a port of 0 is taken only where the system may choose", async () => {
-  assert.equal(udpAddressText(await resolveUdpAddress("127.0.0.1:0", true)), "127.0.0.1:0");
+  assert.equal(addressText(await resolveUdpAddress("127.0.0.1:0", true)), "127.0.0.1:0");
   await assert.rejects(read("127.0.0.1:0"), { code: "USAGE" });
 });
 
@@ -19,10 +20,15 @@ test("what is no address and port is refused in a sentence that shows the form",
     await assert.rejects(read(text), { code: "USAGE", message: /ADDR:PORT, for example/ }, text);
 });
 
+test("an address with a zone, and an IPv4 address written as IPv6, are refused", async () => {
+  for (const text of ["[fe80::1%lo]:5000", "[::ffff:127.0.0.1]:5000"])
+    await assert.rejects(read(text), { code: "USAGE", message: /Give another address/ }, text);
+});
+
 test("a name that does not resolve is refused by name", async () => {
   await assert.rejects(read("nowhere.invalid:5000"), { code: "USAGE", message: /nowhere\.invalid/ });
 });
 
 async function read(text: string): Promise<string> {
-  return udpAddressText(await resolveUdpAddress(text, false));
+  return addressText(await resolveUdpAddress(text, false));
 }
