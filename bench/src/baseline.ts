@@ -1,5 +1,6 @@
 /** Figures that were kept, and how new ones differ from them. Only ratios are compared: other machines differ in the rest. */
 import { arch, cpus, release } from "node:os";
+import { isRealTime } from "./cores.ts";
 import type { Figure } from "./figures.ts";
 
 export interface KeptFigure extends Figure {
@@ -51,5 +52,7 @@ export function changeText({ name, before, now }: Change): string {
 
 function machineText(): string {
   const all = cpus();
-  return `${all.length} x ${all[0]?.model.trim() ?? "unknown"} (${arch()}), Linux ${release()}, Node ${process.versions.node}`;
+  const others = isRealTime ? ", while others were at work on it" : "";
+  const system = `Linux ${release()}, Node ${process.versions.node}`;
+  return `${all.length} x ${all[0]?.model.trim() ?? "unknown"} (${arch()}), ${system}${others}`;
 }

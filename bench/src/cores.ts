@@ -8,7 +8,7 @@ const cores = { server: 0, load: 1 } as const;
  * Set for machines that do something else as well: then what is measured gets its core whenever it has something to do,
  * and the others get as much time between the runs.
  */
-const isRealTime: boolean = process.env["BENCH_REALTIME"] !== undefined;
+export const isRealTime: boolean = process.env["BENCH_REALTIME"] !== undefined;
 
 /** How long to rest behind a run of that length. */
 export function restMs(runMs: number): number {
