@@ -211,8 +211,8 @@ export class Node<Command, Event> implements StackHost, Happening {
     const traffic = this.#traffic;
     traffic.delivered(datagram, this);
     const { bytes, source } = datagram;
-    if (!this.#isForwarded(machine, port, source, bytes))
-      this.#give(machine, port, source, bytes, this.#info(datagram));
+    const info = this.#info(datagram);
+    if (!this.#isForwarded(machine, port, source, bytes, info)) this.#give(machine, port, source, bytes, info);
     traffic.buffers.release(bytes);
     this.#settle();
   }
@@ -255,8 +255,14 @@ export class Node<Command, Event> implements StackHost, Happening {
     else this.#traffic.drop(segment, "interface-down");
   }
 
-  #isForwarded(machine: Machine<Command, Event>, port: PortId, from: Address, bytes: Uint8Array): boolean {
-    return this.#forwards && forwardOne(machine, this.#now, port, from, bytes, this.#out);
+  #isForwarded(
+    machine: Machine<Command, Event>,
+    port: PortId,
+    from: Address,
+    bytes: Uint8Array,
+    info: DatagramInfo,
+  ): boolean {
+    return this.#forwards && forwardOne(machine, this.#now, port, from, bytes, info, this.#out);
   }
 
   #give(machine: Machine<Command, Event>, port: PortId, from: Address, bytes: Uint8Array, info: DatagramInfo): void {

@@ -1,7 +1,7 @@
 import { type Address } from "./address.ts";
 import { addressFromWords, addressWords, writeAddressWords } from "./address-words.ts";
 import type { ForwardOutbox } from "./forwarder.ts";
-import type { Machine, Outbox, PortId, SendOptions } from "./machine.ts";
+import type { DatagramInfo, Machine, Outbox, PortId, SendOptions } from "./machine.ts";
 
 const from = new Uint32Array(addressWords);
 
@@ -15,17 +15,18 @@ export function forwardOne<Command, Event>(
   port: PortId,
   source: Address,
   bytes: Uint8Array,
+  info: DatagramInfo,
   out: Outbox<Event>,
 ): boolean {
   if (machine.forwarder === undefined) return false;
   writeAddressWords(from, 0, source);
   const memory = bytes.slice();
-  return machine.forwarder.take(now, port, from, memory, 0, memory.length, forwardOutbox(memory, out));
+  return machine.forwarder.take(now, port, from, memory, 0, memory.length, forwardOutbox(memory, info.ecn ?? 0, out));
 }
 
-function forwardOutbox<Event>(memory: Uint8Array, out: Outbox<Event>): ForwardOutbox {
+function forwardOutbox<Event>(memory: Uint8Array, ecn: number, out: Outbox<Event>): ForwardOutbox {
   const send = (port: PortId, routes: Uint32Array, at: number, bytes: Uint8Array): void =>
-    out.send(port, addressFromWords(routes, at), bytes, localOf(routes, at + addressWords));
+    out.send(port, addressFromWords(routes, at), bytes, optionsOf(routes, at + addressWords, ecn));
   return {
     pass: (port, routes, at, start, end) => send(port, routes, at, memory.subarray(start, end)),
     passBehind(port, routes, at, head, start, end) {
@@ -37,6 +38,7 @@ function forwardOutbox<Event>(memory: Uint8Array, out: Outbox<Event>): ForwardOu
   };
 }
 
-function localOf(routes: Uint32Array, at: number): SendOptions | undefined {
-  return routes[at] === 0 ? undefined : { local: addressFromWords(routes, at) };
+function optionsOf(routes: Uint32Array, at: number, ecn: number): SendOptions | undefined {
+  const local = routes[at] === 0 ? undefined : addressFromWords(routes, at);
+  return local === undefined && ecn === 0 ? undefined : { ...(local && { local }), ...(ecn !== 0 && { ecn }) };
 }

@@ -19,6 +19,16 @@ test("ChannelData reaches the other side under its number, and nobody else", () 
   assert.equal(server.server.counters.served.of("channel-data"), 40);
 });
 
+test("what is relayed keeps its ECN bits, from the first datagram on", () => {
+  const server = new TestServer();
+  const { host, client, clientChannel, hostChannel } = connectPair(server);
+  for (const ecn of [1, 2, 3, 0]) {
+    const sent = server.receive(client.address, channelData(clientChannel), 0, { ecn });
+    const options = ecn === 0 ? {} : { options: { ecn } };
+    assert.deepEqual(sent, [{ port: 0, to: host.address, bytes: channelData(hostChannel), ...options }]);
+  }
+});
+
 test("a peer in the other family is reached through its own port", () => {
   const server = new TestServer();
   const { host, client, clientChannel, hostChannel } = connectPair(server, { client: "[2001:db8::9]:6000" });

@@ -114,7 +114,7 @@ export class TestServer {
     info: DatagramInfo = noInfo,
   ): Sent[] {
     this.#out.datagram = bytes;
-    if (withForwarder && forwardOne(this.server, this.now, port, from, bytes, this.#out)) return this.#take();
+    if (withForwarder && forwardOne(this.server, this.now, port, from, bytes, info, this.#out)) return this.#take();
     this.server.receive(this.now, port, from, bytes, info, this.#out);
     return this.#take();
   }

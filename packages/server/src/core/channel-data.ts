@@ -19,6 +19,7 @@ export function relayChannelData(
   now: number,
   tuple: Tuple | undefined,
   bytes: Uint8Array,
+  ecn: number | undefined,
   out: Outbox<ServerEvent>,
 ): "served" | Drop {
   const { channels, turn } = state;
@@ -28,6 +29,6 @@ export function relayChannelData(
   if (number === undefined) return "malformed";
   const channel = tuple?.channels?.get(number);
   if (channel === undefined) return "no-channel";
-  if (channel.kind === "session") return channels.forward(now, channel, bytes, out);
-  return turn === undefined ? "no-channel" : relayThroughChannel({ state, turn, now, out }, channel, bytes);
+  if (channel.kind === "session") return channels.forward(now, channel, bytes, ecn, out);
+  return turn === undefined ? "no-channel" : relayThroughChannel({ state, turn, now, out, ecn }, channel, bytes);
 }

@@ -2,7 +2,14 @@
  * Channels (RFC 8656's term): numbers on 5-tuples under which the server relays between an introduced pair. What may be
  * relayed is written down as rules for the forwarding plane; `forward` does the same for what that leaves to control.
  */
-import { type Deadline, type Deadlines, type Outbox, type Random, randomBelow } from "@fractal-punch/machine";
+import {
+  type Deadline,
+  type Deadlines,
+  type Outbox,
+  type Random,
+  randomBelow,
+  type SendOptions,
+} from "@fractal-punch/machine";
 import {
   channelDataPayload,
   channelHeaderBytes,
@@ -117,14 +124,21 @@ export class Channels {
   }
 
   /** Relays one ChannelData datagram to the other side of its channel, and to nobody else. */
-  forward(now: number, channel: Channel, bytes: Uint8Array, out: Outbox<ServerEvent>): "served" | Drop {
+  forward(
+    now: number,
+    channel: Channel,
+    bytes: Uint8Array,
+    ecn: number | undefined,
+    out: Outbox<ServerEvent>,
+  ): "served" | Drop {
     const { pair } = channel;
     const other = channel === pair.client ? pair.host : pair.client;
     if (other.tuple.hasEnded) return "host-away";
     if (!this.#spend(now, channel, bytes.length)) return "no-credit";
     if (channel.earns) this.#rules.addCredit(other.credit, bytes.length);
     pair.activeAt = now;
-    const { port, address, options, isStream } = other.tuple;
+    const { port, address, isStream } = other.tuple;
+    const options = withEcn(other.tuple.options, ecn);
     // What came by a stream is a part of the piece in hand, or was in several.
     if (isStream || channel.tuple.isStream) {
       out.send(port, address, encodeChannelData(other.number, channelDataPayload(bytes), isStream), options);
@@ -278,6 +292,11 @@ export class Channels {
     }
     return undefined;
   }
+}
+
+/** Relayed datagrams keep the ECN bits that they came with (RFC 8656 section 15). */
+export function withEcn(options: SendOptions | undefined, ecn: number | undefined): SendOptions | undefined {
+  return ecn === undefined || ecn === 0 ? options : { ...options, ecn };
 }
 
 /** What `channel` sends comes to the `other` one. */

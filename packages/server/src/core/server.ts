@@ -8,6 +8,7 @@ import {
   type DriverCommand,
   type Forwarder,
   type Machine,
+  noInfo,
   type Outbox,
   type PortId,
   type SendOptions,
@@ -88,7 +89,7 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
     out: Outbox<ServerEvent>,
   ): void {
     if (this.#state.ports.isStream(port)) this.#receiveStream(now, port, from, bytes, out);
-    else this.#receiveMessage(now, port, from, bytes, localOf(info), out);
+    else this.#receiveMessage(now, port, from, bytes, info, out);
   }
 
   wake(now: number, out: Outbox<ServerEvent>): void {
@@ -160,20 +161,22 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
     port: PortId,
     from: Address,
     bytes: Uint8Array,
-    options: SendOptions | undefined,
+    info: DatagramInfo,
     out: Outbox<ServerEvent>,
   ): void {
     const { counters, tuples, classic, turn } = this.#state;
+    const { ecn } = info;
     const tuple = tuples.find(port, from);
-    if (turn !== undefined && relayFromPeer({ state: this.#state, turn, now, out }, port, from, bytes)) return;
-    if (isTurnChannelData(bytes, tuple)) return this.#relay(now, port, from, tuple, bytes, out);
+    if (turn !== undefined && relayFromPeer({ state: this.#state, turn, now, out, ecn }, port, from, bytes)) return;
+    if (isTurnChannelData(bytes, tuple)) return this.#relay(now, port, from, tuple, bytes, ecn, out);
     if (bytes.length > maxPayloadBytes && tuple?.allocation === undefined && !isPaddedBinding(bytes))
       return counters.dropped.add("too-large");
     if (from.port === 0) return counters.dropped.add("bad-source");
+    const options = localOf(info);
     if (classic?.receive(now, port, from, bytes, options, out) === true) return;
     switch (datagramKind(bytes)) {
       case "channel-data":
-        return this.#relay(now, port, from, tuple, bytes, out);
+        return this.#relay(now, port, from, tuple, bytes, ecn, out);
       case "stun":
         return this.#ask(bytes, { now, port, from, message: this.#message, tuple, options, out });
       case "session":
@@ -189,7 +192,7 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
     for (let message = streams.next(now, stream, out); message; message = streams.next(now, stream, out)) {
       if (stream.isRaw && turn) relayPiece({ state: this.#state, turn, now, out }, port, from, message);
       else if (stream.isClassic) classic?.receiveStream(now, port, from, message, out);
-      else this.#receiveMessage(now, port, from, message, undefined, out);
+      else this.#receiveMessage(now, port, from, message, noInfo, out);
     }
     if (!stream.isOpen) return this.#streamGone(now, port, from, out);
     if (stream.isTrusted && (tuples.find(port, from)?.trust ?? 0) === 0) streams.distrust(now, stream);
@@ -226,10 +229,11 @@ export class Server implements Machine<ServerCommand, ServerEvent> {
     from: Address,
     tuple: Tuple | undefined,
     bytes: Uint8Array,
+    ecn: number | undefined,
     out: Outbox<ServerEvent>,
   ): void {
     const { counters } = this.#state;
-    const outcome = relayChannelData(this.#state, now, tuple, bytes, out);
+    const outcome = relayChannelData(this.#state, now, tuple, bytes, ecn, out);
     counters.relayed("channel-data", outcome, bytes);
     if (outcome === "no-channel" && tuple?.allocation === undefined)
       hintNoChannel(this.#state, now, port, from, bytes, tuple?.options, out);

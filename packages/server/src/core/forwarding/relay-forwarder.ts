@@ -31,7 +31,8 @@ export class RelayForwarder implements Forwarder {
   readonly #from = new Uint32Array(addressWords);
   #port = -1;
   #number = -1;
-  #rules: RuleMemory | undefined;
+  /** Not the memory itself, which it would keep from being given back. */
+  #generation = -1;
   #rule = notFound;
   #version = 0;
   /** What that rule says. */
@@ -131,13 +132,13 @@ export class RelayForwarder implements Forwarder {
 
   /** Whether it is the rule that was found last, and it is as it was then. */
   #isSame(rules: RuleMemory, port: PortId, from: Uint32Array, number: number): boolean {
-    if (number !== this.#number || port !== this.#port || rules !== this.#rules) return false;
+    if (number !== this.#number || port !== this.#port || rules.generation !== this.#generation) return false;
     for (let i = 0; i < addressWords; i++) if (this.#from[i] !== from[i]) return false;
     return Atomics.load(rules.ints, rules.ruleAt(this.#rule) + field.version) === this.#version;
   }
 
   #remember(rules: RuleMemory, rule: number, version: number, port: PortId, from: Uint32Array, number: number): void {
-    this.#rules = rules;
+    this.#generation = rules.generation;
     this.#rule = rule;
     this.#version = version;
     this.#port = port;

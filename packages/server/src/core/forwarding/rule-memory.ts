@@ -49,6 +49,8 @@ export class RuleMemory {
   /** A power of two. */
   readonly rules: number;
   readonly cells: number;
+  /** Another one for each that takes the place of one before. */
+  readonly generation: number;
   /** So that nobody can choose senders that share a slot. */
   readonly seed: number;
   readonly buffer: ArrayBufferLike;
@@ -60,8 +62,14 @@ export class RuleMemory {
   readonly #cellsAt: number;
 
   /** Over memory of another thread's, or new. */
-  constructor(rules: number, seed: number, buffer: ArrayBufferLike = new ArrayBuffer(memoryBytes(rules))) {
+  constructor(
+    rules: number,
+    seed: number,
+    buffer: ArrayBufferLike = new ArrayBuffer(memoryBytes(rules)),
+    generation: number = 0,
+  ) {
     this.rules = rules;
+    this.generation = generation;
     this.cells = cellsPerRule * rules;
     this.seed = seed;
     this.buffer = buffer;

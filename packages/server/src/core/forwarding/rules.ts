@@ -193,15 +193,20 @@ export class Rules {
   /** Once nothing is left, so is the memory that it took. */
   #shrink(): void {
     if (this.#isShared || this.#memory.rules <= firstRules || this.#rules.size > 0 || this.#cells.size > 0) return;
-    this.#memory = new RuleMemory(firstRules, this.#memory.seed);
+    this.#memory = this.#newMemory(firstRules);
     this.#rules = new Numbers();
     this.#cells = new Numbers();
+  }
+
+  #newMemory(rules: number): RuleMemory {
+    const { seed, generation } = this.#memory;
+    return new RuleMemory(rules, seed, new ArrayBuffer(memoryBytes(rules)), generation + 1);
   }
 
   #grow(): boolean {
     const old = this.#memory;
     if (this.#isShared || old.rules >= this.#maximum) return false;
-    const grown = new RuleMemory(2 * old.rules, old.seed);
+    const grown = this.#newMemory(2 * old.rules);
     grown.words.set(old.words.subarray(old.ruleAt(0), old.ruleAt(old.rules)), grown.ruleAt(0));
     grown.words.set(old.words.subarray(old.cellAt(0), old.cellAt(old.cells)), grown.cellAt(0));
     this.#memory = grown;

@@ -9,6 +9,7 @@ import {
   type StunMessage,
   xorAddress,
 } from "@fractal-punch/wire";
+import { withEcn } from "../channels.ts";
 import type { ServerEvent } from "../events.ts";
 import type { Drop } from "../outcome.ts";
 import type { ServerState } from "../state.ts";
@@ -23,6 +24,8 @@ export interface Relaying {
   readonly turn: TurnState;
   readonly now: number;
   readonly out: Outbox<ServerEvent>;
+  /** The bits that the datagram came with, where that is known. */
+  readonly ecn?: number | undefined;
 }
 
 type Relayed = "served" | Drop;
@@ -65,7 +68,7 @@ function relayToClient(relaying: Relaying, allocation: Allocation, peer: Address
   if (bytes === undefined) return "too-large";
   if (!spend(relaying, allocation, data.length)) return "no-credit";
   const { port, address, options } = allocation.tuple;
-  out.send(port, address, bytes, options);
+  out.send(port, address, bytes, withEcn(options, relaying.ecn));
   return "served";
 }
 
@@ -79,7 +82,7 @@ function relayToPeer(relaying: Relaying, allocation: Allocation, peer: Address, 
   if (isRefused) return "no-permission";
   if (!spend(relaying, allocation, data.length)) return "no-credit";
   if (other !== undefined) return relayToClient(relaying, other, relay.address, data);
-  out.send(relay.port, peer, data);
+  out.send(relay.port, peer, data, withEcn(undefined, relaying.ecn));
   return "served";
 }
 
