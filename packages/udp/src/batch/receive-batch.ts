@@ -5,6 +5,9 @@ import { level, option } from "./socket-options.ts";
 import type { Pointer, SystemCalls } from "./system-calls.ts";
 
 export const maxMessages = 64;
+const fewestMessages = 4;
+/** So much is to be in the processor's cache still when it is sent on; of large messages fewer are taken at once. */
+const cachedBytes = 262_144;
 /** The kernel's own bound is 64 or 128, by version. */
 const maxSegments = 128;
 const payloadBytes = 65_536;
@@ -30,6 +33,8 @@ export class ReceiveBatch {
   readonly #payloads: number;
   /** As many as the last call used; their lengths have to be set anew. */
   #used: number = maxMessages;
+  /** So many are asked for. */
+  #wanted: number = maxMessages;
 
   /** Of the message that was read last: its sender, in address words. */
   readonly from: Uint32Array = new Uint32Array(5);
@@ -72,13 +77,23 @@ export class ReceiveBatch {
       u32[message + (layout.controlBytes >> 2)] = controlSlotBytes;
       u32[message + (layout.flags >> 2)] = 0;
     }
-    const count = this.#calls.recvmmsg(fd, this.#messagesPointer, maxMessages, dontWait, null);
+    const count = this.#calls.recvmmsg(fd, this.#messagesPointer, this.#wanted, dontWait, null);
     if (count < 0) {
       this.#used = 0;
       return -this.#calls.error();
     }
     this.#used = count;
+    this.#adapt(count);
     return count;
+  }
+
+  /** To the size of what comes. */
+  #adapt(count: number): void {
+    let bytes = 0;
+    for (let i = 0; i < count; i++)
+      bytes += this.arena.u32[(this.#messages + i * layout.messageBytes + layout.length) >> 2] ?? 0;
+    if (bytes > cachedBytes) this.#wanted = Math.max(this.#wanted >> 1, fewestMessages);
+    else if (bytes < cachedBytes >> 2) this.#wanted = Math.min(this.#wanted << 1, maxMessages);
   }
 
   /** Reads the heads of a message; false when its sender is none that a machine may see, or its heads were cut off. */
