@@ -103,10 +103,22 @@ export const plantedFaults = [
     replace: "",
   },
   {
+    name: "the forwarding plane relays under the sender's channel number",
+    file: `${server}/forwarding/relay-forwarder.ts`,
+    find: "      memory[start + 1] = this.#outNumber;\n",
+    replace: "",
+  },
+  {
+    name: "the forwarding plane does not note when it relayed",
+    file: `${server}/forwarding/relay-forwarder.ts`,
+    find: "rules.times[(rules.ruleAt(rule) + field.activeAt) >> 1] = now;",
+    replace: "",
+  },
+  {
     name: "IPv6 addresses are written without the transaction id",
     file: `${wire}/builder.ts`,
-    find: "(ip[i] ?? 0) ^ (this.#arena[4 + i] ?? 0)",
-    replace: "(ip[i] ?? 0) ^ (i < 4 ? (this.#arena[4 + i] ?? 0) : 0)",
+    find: "for (let i = at; i < end; i++) this.#arena[i]",
+    replace: "for (let i = at; i < Math.min(end, at + 4); i++) this.#arena[i]",
   },
   {
     name: "a datagram of the application loses its last byte when it is large",
