@@ -3,9 +3,15 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "./ready.mjs";
 
-/** Tests of what opens sockets, or is relayed: one of the drivers has it forwarded. */
-const driven =
-  /^packages\/(?:(?:udp|cli)\/test\/|peer\/test\/(?!core\/)|server\/test\/(?:serve|tls|channels|quotas|turn[-a-z]*)\.test)/;
+/** Tests of what goes over sockets of UDP, or is relayed: one of the drivers has it forwarded. */
+const driven = new RegExp(
+  [
+    "^packages/udp/test/",
+    "^packages/peer/test/[a-z-]+\\.test",
+    "^packages/cli/test/(?:classic|one-machine|tunnel)\\.test",
+    "^packages/server/test/(?:channels|quotas|serve|turn(?:-hostile|-mobility|-model|-pipes|-rfc)?)\\.test",
+  ].join("|"),
+);
 
 /** Every test file as { source, built, lab, driven }, paths relative to the root. */
 export function listTests() {
