@@ -117,6 +117,16 @@ test("segments too large for a path are tried one by one, and each that fails is
   assert.equal(sender.segments, true, "another path may take them");
 });
 
+test("a refusal that has nothing to do with segments leaves them on", { skip: withoutBatch }, () => {
+  for (const code of ["ENOBUFS", "ENETUNREACH", "EPERM"] as const) {
+    const { batch, sender, told, put } = plant([code], [code]);
+    for (let i = 0; i < 2; i++) put(i, 300);
+    batch.flush();
+    assert.deepEqual(told, ["alone 300", `failed ${code}`, "alone 300"]);
+    assert.equal(sender.segments, true);
+  }
+});
+
 test("more than it holds leaves in between, and nothing is lost", { skip: withoutBatch }, () => {
   const { batch, offered, told, put } = plant([]);
   // Of falling size, so that no two go together.

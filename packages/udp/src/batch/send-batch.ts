@@ -97,10 +97,6 @@ export class SendBatch {
     }
   }
 
-  get isEmpty(): boolean {
-    return this.#count === 0;
-  }
-
   /** Takes `head` and `rest` as one datagram; both are copied. */
   copy(sender: Sender, to: Uint32Array, toAt: number, manner: Manner, head: Uint8Array, rest?: Uint8Array): void {
     const length = head.length + (rest?.length ?? 0);
@@ -264,7 +260,8 @@ export class SendBatch {
   /** What is refused as several datagrams may pass one by one: where a path or a device takes no segments. */
   #refused(sender: Sender, message: number, code: string): void {
     if ((this.#segmentCount[message] ?? 0) < 2) return sender.failed(code);
-    if (code !== "EMSGSIZE") sender.segments = false;
+    // Of other refusals (no route, no memory, a firewall) segments are not the reason.
+    if (code === "EIO" || code === "EINVAL") sender.segments = false;
     this.#split(message, (bytes, name) => {
       const sent = this.#calls.sendto(sender.fd, bytes, bytes.length, dontWait | noSignal, name, name.length);
       if (sent >= 0) return;
