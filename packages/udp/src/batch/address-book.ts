@@ -1,4 +1,4 @@
-import { type Address, addressFromWords } from "@fractal-punch/machine";
+import { type Address, addressFromWords, sameWords } from "@fractal-punch/machine";
 
 /** A power of two. */
 const places = 8_192;
@@ -15,16 +15,11 @@ export class AddressBook {
     const place = placeOf(words);
     const at = 5 * place;
     const known = this.#addresses[place];
-    if (known !== undefined && this.#isAt(at, words)) return known;
+    if (known !== undefined && sameWords(this.#words, at, words, 0)) return known;
     const address = addressFromWords(words, 0);
     this.#addresses[place] = address;
     for (let i = 0; i < 5; i++) this.#words[at + i] = words[i] ?? 0;
     return address;
-  }
-
-  #isAt(at: number, words: Uint32Array): boolean {
-    for (let i = 0; i < 5; i++) if (this.#words[at + i] !== words[i]) return false;
-    return true;
   }
 }
 

@@ -2,7 +2,14 @@
  * The forwarding plane: relays what a rule is for, and decides nothing. What no rule is for, or has no credit left for, is
  * the control plane's.
  */
-import { addressWords, type Forwarder, type ForwardOutbox, type PortId, routeWords } from "@fractal-punch/machine";
+import {
+  addressWords,
+  type Forwarder,
+  type ForwardOutbox,
+  type PortId,
+  routeWords,
+  sameWords,
+} from "@fractal-punch/machine";
 import { channelHeaderBytes, maxPayloadBytes } from "@fractal-punch/wire";
 import { isRelayPort } from "../turn/openings.ts";
 import { ForwardCounts } from "./forward-counts.ts";
@@ -133,7 +140,7 @@ export class RelayForwarder implements Forwarder {
   /** Whether it is the rule that was found last, and it is as it was then. */
   #isSame(rules: RuleMemory, port: PortId, from: Uint32Array, number: number): boolean {
     if (number !== this.#number || port !== this.#port || rules.generation !== this.#generation) return false;
-    for (let i = 0; i < addressWords; i++) if (this.#from[i] !== from[i]) return false;
+    if (!sameWords(this.#from, 0, from, 0)) return false;
     return Atomics.load(rules.ints, rules.ruleAt(this.#rule) + field.version) === this.#version;
   }
 

@@ -3,7 +3,7 @@
  * and cells of credit. Only the control plane writes. Each rule has a version, as has the index, which is odd while it is
  * being written: a reader that meets such a one, or another version after reading than before, looks again.
  */
-import { addressWords } from "@fractal-punch/machine";
+import { addressWords, sameWords } from "@fractal-punch/machine";
 
 /** Words of 32 bits of a rule; its times are float64, and so at even places. */
 export const field = {
@@ -119,8 +119,7 @@ export class RuleMemory {
   hasKey(at: number, port: number, from: Uint32Array, fromAt: number, number: number): boolean {
     const { words } = this;
     if (words[at + field.number] !== number || words[at + field.port] !== port) return false;
-    for (let i = 0; i < addressWords; i++) if (words[at + field.from + i] !== from[fromAt + i]) return false;
-    return true;
+    return sameWords(words, at + field.from, from, fromAt);
   }
 }
 
