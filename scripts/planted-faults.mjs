@@ -115,6 +115,24 @@ export const plantedFaults = [
     replace: "",
   },
   {
+    name: "a channel's rules outlive it",
+    file: `${server}/channels.ts`,
+    find: "if (pair.proven) pair.client.tuple.trust--;\n    this.#withdraw(pair);\n",
+    replace: "if (pair.proven) pair.client.tuple.trust--;\n    this.#learnActivity(pair);\n",
+  },
+  {
+    name: "rules that are written anew are not withdrawn before",
+    file: `${server}/channels.ts`,
+    find: "    this.#withdraw(pair);\n    const { client, host } = pair;\n",
+    replace: "    const { client, host } = pair;\n",
+  },
+  {
+    name: "an ended channel's cells of credit stay open",
+    file: `${server}/channels.ts`,
+    find: "      this.#rules.closeCell(channel.credit);\n",
+    replace: "",
+  },
+  {
     name: "IPv6 addresses are written without the transaction id",
     file: `${wire}/builder.ts`,
     find: "for (let i = at; i < end; i++) this.#arena[i]",

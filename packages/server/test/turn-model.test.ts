@@ -23,7 +23,9 @@ test("whatever is asked and sent in whatever order, the answers and what is rela
         world.model.pass(one.ms);
         const label = `step ${index}: ${JSON.stringify(one)}`;
         assert.deepEqual(world.act(one, Uint8Array.of(index, 1, 2)), world.model.act(one, `${index},1,2`), label);
-        assert.equal(world.server.server.sizes.allocations, world.model.size, label);
+        const { allocations, cells, rules } = world.server.server.sizes;
+        assert.deepEqual([allocations, cells], [world.model.size, world.model.size], label);
+        assert.ok(rules <= 2 * world.model.channels, `${rules} rules are left after ${label}`);
         assert.equal(world.server.relays.size, world.model.size, label);
       }
     }),
@@ -156,6 +158,10 @@ class Model {
 
   get size(): number {
     return this.#allocations.length;
+  }
+
+  get channels(): number {
+    return this.#allocations.reduce((count, { channels }) => count + channels.length, 0);
   }
 
   has(client: number): boolean {

@@ -69,12 +69,15 @@ function sessionsLeft({ sessions, clients, pair }: Scene): string | undefined {
   return open.length > 0 ? `${open.length} clients still have a session` : undefined;
 }
 
+/** Tickets, accounts and buckets, which are kept for who comes back, are no leftovers. */
+const mustBeEmpty = ["registrations", "introductions", "channels", "rules", "cells", "tuples", "streams"] as const;
+
 function serverLeft({ pair }: Scene): string | undefined {
-  const { registrations, introductions, channels, tuples, streams } = pair.serverSizes ?? {};
-  if (!registrations && !introductions && !channels && !tuples && !streams && pair.server.nextWake() === Infinity)
-    return undefined;
-  const sizes = `${registrations} registrations, ${introductions} introductions, ${channels} channels, ${streams} streams and ${tuples} 5-tuples`;
-  return `the server still has ${sizes}, and wakes at ${pair.server.nextWake()} ms,`;
+  const sizes = pair.serverSizes;
+  const left = mustBeEmpty.filter((table) => sizes?.[table]).map((table) => `${sizes?.[table]} ${table}`);
+  const wakesAtMs = pair.server.nextWake();
+  if (left.length === 0 && wakesAtMs === Infinity) return undefined;
+  return `the server still has ${left.join(", ") || "no entries"}, and wakes at ${wakesAtMs} ms,`;
 }
 
 /** A peer that has ended holds no socket and no deadline. */

@@ -6,6 +6,10 @@ export interface Sizes {
   readonly introductions: number;
   /** Pairs. */
   readonly channels: number;
+  /** What the forwarding plane keeps to. */
+  readonly rules: number;
+  /** Of credit, from which rules pay. */
+  readonly cells: number;
   readonly tuples: number;
   readonly tickets: number;
   readonly revocations: number;
@@ -22,12 +26,14 @@ export interface Sizes {
 }
 
 export function sizesOf(state: ServerState): Sizes {
-  const { registrations, introductions, channels, tuples, tickets, revocations, quotas } = state;
+  const { registrations, introductions, channels, rules, tuples, tickets, revocations, quotas } = state;
   const { streams, classic, turn, buckets } = state;
   return {
     registrations: registrations.size,
     introductions: introductions.size,
     channels: channels.size,
+    rules: rules.size,
+    cells: rules.openCells,
     tuples: tuples.size,
     tickets: tickets.size,
     revocations: revocations.size,

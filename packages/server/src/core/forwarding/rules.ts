@@ -68,6 +68,11 @@ export class Rules {
     return this.#rules.size;
   }
 
+  /** Cells that are open. */
+  get openCells(): number {
+    return this.#cells.size;
+  }
+
   /** Where they are now. Another one when they have grown, unless they are shared. */
   get memory(): RuleMemory {
     return this.#memory;
