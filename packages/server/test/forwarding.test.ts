@@ -7,7 +7,7 @@ import { Worker } from "node:worker_threads";
 import { type Address, addressText, type ForwardOutbox, writeAddressWords } from "@fractal-punch/machine";
 import { noNumber, RelayForwarder, type Rule, type RuleMemory, Rules } from "@fractal-punch/server/core";
 import fc from "fast-check";
-import { type HammerReport, hammeredRule } from "./rule-hammer.ts";
+import { crowdedKeys, type HammerReport, hammeredRule } from "./rule-hammer.ts";
 import { at } from "./test-server.ts";
 
 /** The first port of a relayed address. */
@@ -207,27 +207,33 @@ test("without room for another rule there is none, and those there are stand", (
 });
 
 test("threads that read while rules are written lose none that stand, and see none by halves", async () => {
-  // Crowded, so that rules have to move for others, and few, so that both threads are at the same ones.
+  // Few and crowded, so that both threads are at the same ones, and each that goes has others move up.
   const rules = new Rules(64, 7, true);
   const credit = rules.openCell();
   rules.addCredit(credit, 0x4000_0000);
-  const [standing, changes] = [48, 16];
-  for (let i = 0; i < standing; i++) rules.publish(hammeredRule(i, 0, credit));
+  const keys = crowdedKeys(rules.memory, 60);
+  // Made beforehand, so that this thread does nothing but write.
+  const written = Array.from({ length: 60 * keys.length }, (_, turn) =>
+    hammeredRule(keys[turn % keys.length] ?? Number.NaN, turn, credit),
+  );
+  const published = written.slice(0, keys.length).map((rule) => rules.publish(rule) ?? Number.NaN);
   const { rules: count, seed, buffer } = rules.memory;
   const stop = new Int32Array(new SharedArrayBuffer(4));
+  // By key: odd from before it goes until after it has come.
+  const changes = new Int32Array(new SharedArrayBuffer(4 * keys.length));
   const program = fileURLToPath(new URL("rule-hammer-thread.js", import.meta.url));
   const worker = new Worker(program, {
-    workerData: { rules: count, seed, buffer, stop, standing, credit, changing: changes },
+    workerData: { rules: count, seed, buffer, stop, keys, changes, credit },
   });
   await once(worker, "message");
-  // Made beforehand, so that this thread does nothing but write.
-  const written = Array.from({ length: 4_000 }, (_, turn) => hammeredRule(standing + (turn % changes), turn, credit));
-  const changing = written.slice(0, changes).map((rule) => rules.publish(rule) ?? Number.NaN);
-  for (let round = 0; round < 250; round++) {
+  for (let round = 0; round < 30; round++) {
     rules.addCredit(credit, 0x4000_0000);
     for (const [turn, rule] of written.entries()) {
-      rules.withdraw(changing[turn % changes] ?? Number.NaN);
-      changing[turn % changes] = rules.publish(rule) ?? Number.NaN;
+      const index = turn % keys.length;
+      Atomics.add(changes, index, 1);
+      rules.withdraw(published[index] ?? Number.NaN);
+      published[index] = rules.publish(rule) ?? Number.NaN;
+      Atomics.add(changes, index, 1);
     }
   }
   Atomics.store(stop, 0, 1);

@@ -1,6 +1,6 @@
-/** Looks for rules, over and over, while another thread writes; tells what was wrong with what it saw. */
+/** Looks for rules, over and over, while another thread writes them; tells what was wrong with what it saw. */
 import { parentPort, workerData } from "node:worker_threads";
-import { type ForwardOutbox, writeAddressWords } from "@fractal-punch/machine";
+import { addressWords, type ForwardOutbox, writeAddressWords } from "@fractal-punch/machine";
 import { RelayForwarder, RuleMemory } from "@fractal-punch/server/core";
 import { type HammerReport, hammeredRule } from "./rule-hammer.ts";
 
@@ -9,22 +9,20 @@ interface Task {
   readonly seed: number;
   readonly buffer: SharedArrayBuffer;
   readonly stop: Int32Array;
-  readonly standing: number;
-  readonly changing: number;
+  readonly keys: readonly number[];
+  readonly changes: Int32Array;
   readonly credit: number;
 }
 
-const { rules, seed, buffer, stop, standing, changing, credit }: Task = workerData;
+const { rules, seed, buffer, stop, keys, changes, credit }: Task = workerData;
 const memory = new RuleMemory(rules, seed, buffer);
 const forwarder = new RelayForwarder(() => memory);
-const count = standing + changing;
-const senders = Array.from({ length: count }, (_, i) => {
-  const { from, port, number } = hammeredRule(i, 0, credit);
-  const words = new Uint32Array(5);
+const senders = keys.map((key) => {
+  const { from, port, number } = hammeredRule(key, 0, credit);
+  const words = new Uint32Array(addressWords);
   writeAddressWords(words, 0, from);
   return { words, port, number };
 });
-const nobody = { words: new Uint32Array(5), port: 0, number: 0 };
 const datagram = new Uint8Array(4);
 let torn = 0;
 let lost = 0;
@@ -33,7 +31,7 @@ let looks = 0;
 /** By port, which is the mark. */
 const expected = Array.from({ length: 1_000 }, (_, mark) => {
   const { to, outNumber } = hammeredRule(0, mark, credit);
-  const words = new Uint32Array(5);
+  const words = new Uint32Array(addressWords);
   writeAddressWords(words, 0, to);
   return { words, outNumber };
 });
@@ -51,12 +49,13 @@ const out: ForwardOutbox = {
 };
 
 function lookForAll(): void {
-  for (let i = 0; i < count; i++) {
-    const { words, port, number } = senders[i] ?? nobody;
+  for (const [index, { words, port, number }] of senders.entries()) {
     datagram[0] = number >> 8;
     datagram[1] = number & 255;
     looks++;
-    if (!forwarder.take(0, port, words, datagram, 0, 4, out) && i < standing) lost++;
+    const before = Atomics.load(changes, index);
+    if (forwarder.take(0, port, words, datagram, 0, 4, out)) continue;
+    if ((before & 1) === 0 && Atomics.load(changes, index) === before) lost++;
   }
 }
 
