@@ -54,9 +54,10 @@ export function spawnIn(namespace: Namespace, program: string, args: readonly st
   return child;
 }
 
-/** Nothing of the user who runs the lab but where programs are. */
+/** Nothing of the user who runs the lab but where programs are, and which driver of UDP they are to use. */
 function environment({ folder }: Namespace): NodeJS.ProcessEnv {
-  return { PATH: process.env["PATH"], HOME: folder };
+  const { PATH, FRACTAL_PUNCH_DRIVER } = process.env;
+  return { PATH, HOME: folder, ...(FRACTAL_PUNCH_DRIVER !== undefined && { FRACTAL_PUNCH_DRIVER }) };
 }
 
 /** Lines of `ip -batch` inside the namespace: `link`, `addr` and `route` commands. */

@@ -6,7 +6,7 @@ import { createServer, Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
-import { closeNamespace, type Namespace, openNamespace, removeLeftovers } from "@fractal-punch/lab";
+import { closeNamespace, type Namespace, openNamespace, removeLeftovers, runIn } from "@fractal-punch/lab";
 import { skip } from "./lab-test.ts";
 
 test("what a killed lab left behind is removed by the next one, and nothing else", {
@@ -31,6 +31,25 @@ test("what a killed lab left behind is removed by the next one, and nothing else
   assert.ok(!namespaces().includes(namespace.name) && !existsSync(namespace.folder));
   assert.ok(namespaces().includes(own.name) && existsSync(own.folder));
   assert.ok(namespaces().includes(foreign));
+});
+
+test("programs in a namespace are told which driver the lab is to run over, and nothing else of its user", {
+  skip,
+}, (t) => {
+  const variable = "FRACTAL_PUNCH_DRIVER";
+  const before = process.env[variable];
+  const own = openNamespace("told");
+  t.after(() => {
+    closeNamespace(own);
+    if (before === undefined) delete process.env[variable];
+    else process.env[variable] = before;
+  });
+  const heard = (): unknown => JSON.parse(runIn(own, process.execPath, ["-p", "JSON.stringify(process.env)"]));
+  const usual = { PATH: process.env["PATH"], HOME: own.folder };
+  delete process.env[variable];
+  assert.deepEqual(heard(), usual);
+  process.env[variable] = "dgram";
+  assert.deepEqual(heard(), { ...usual, [variable]: "dgram" });
 });
 
 interface KilledLab {
