@@ -156,4 +156,34 @@ export const plantedFaults = [
     find: "const isBetween = isRelayed && this.#requestsByTls !== this.#relayedByTls;",
     replace: "const isBetween = false;",
   },
+  {
+    name: "MTU: a size that does not pass any more is held to be proven",
+    file: `${peer}/mtu-search.ts`,
+    find: "if (this.#triedBytes === this.limitBytes) this.limitBytes = maxPayloadBytes;",
+    replace: "",
+  },
+  {
+    name: "MTU: what one path has proven is held to be so for the next",
+    file: `${peer}/mtu-search.ts`,
+    find: "    this.#path = path;\n    this.limitBytes = maxPayloadBytes;\n",
+    replace: "    this.#path = path;\n",
+  },
+  {
+    name: "MTU: no path is tried",
+    file: `${peer}/mtu-search.ts`,
+    find: "return bytes > this.limitBytes ? bytes : 0;",
+    replace: "return 0;",
+  },
+  {
+    name: "MTU: probes and datagrams may be fragmented on their way",
+    file: `${peer}/path-keeper.ts`,
+    find: "Object.freeze({ dontFragment: true })",
+    replace: "Object.freeze({ dontFragment: false })",
+  },
+  {
+    name: "MTU: a reply to any probe proves what is tried",
+    file: `${peer}/mtu-search.ts`,
+    find: "if (path !== this.#path || !this.#tries.includes(id)) return false;",
+    replace: "if (path !== this.#path || this.#triedBytes === 0) return false;",
+  },
 ];

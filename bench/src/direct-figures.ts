@@ -27,7 +27,7 @@ const server = `${hostIp}:48800`;
 const localPort = 7001;
 const times = { rounds: 7, roundMs: 1_000 };
 const patienceMs = 60_000;
-/** The largest that a tunnel carries whole, and what games and video send. */
+/** What a tunnel carries whole over any path, and what games and video send: whole where the path takes it. */
 const sizes = [
   { bytes: 1_100, atMost: undefined },
   { bytes: 1_200, atMost: 8 },

@@ -27,7 +27,8 @@ export function openMemorySession(primitives: PeerPrimitives): MemorySession {
   const ticket = newTicket(secret, hostUsername(expirySeconds, "bench"));
   const invite = { id: new Uint8Array(8).fill(1), secret: new Uint8Array(32).fill(2) };
   const tls = { port: 443, name: "punch.example.com" };
-  const common = { primitives, random: systemRandom, servers: [at("192.0.2.1:48800")], secondPort: 3_478, tls };
+  const can = { dontFragment: true };
+  const common = { primitives, random: systemRandom, can, servers: [at("192.0.2.1:48800")], secondPort: 3_478, tls };
   const host = net.add(at("198.51.100.7:0"), new Host({ ...common, keyPair, ticket, earlyData, invites: [invite] }));
   const username = clientUsername(expirySeconds, hostIdText(keyPair.publicKey), ticket.username);
   const client = net.add(

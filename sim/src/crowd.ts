@@ -142,8 +142,14 @@ export class Crowd {
 
   #common(
     name: string,
-  ): Pick<ConstructorParameters<typeof Client>[0], "primitives" | "random" | "servers" | "secondPort"> {
-    return { primitives, random: this.world.random(`${name} machine`), servers: [this.#server], secondPort };
+  ): Pick<ConstructorParameters<typeof Client>[0], "primitives" | "can" | "random" | "servers" | "secondPort"> {
+    return {
+      primitives,
+      can: { dontFragment: true },
+      random: this.world.random(`${name} machine`),
+      servers: [this.#server],
+      secondPort,
+    };
   }
 
   #expiry(): number {

@@ -5,6 +5,7 @@ import { type Address, addressText } from "@fractal-punch/machine";
 export type DropReason =
   | "lost"
   | "queue-full"
+  | "too-large"
   | "cut"
   | "no-route"
   | "ttl"

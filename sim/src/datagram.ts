@@ -35,7 +35,11 @@ export class Datagram implements Happening {
   next: Receiver;
   /** The rules between its two nodes were applied already. */
   ruled = false;
+  /** It is dropped where it does not fit; others pass, since what fragments do is not modelled. */
+  dontFragment = false;
   entry: DatagramEntry | undefined;
+  /** What a machine sent: itself, or what it is a copy of. */
+  sent: Datagram = this;
 
   constructor(
     origin: Station,
@@ -62,11 +66,18 @@ export class Datagram implements Happening {
     return undefined;
   }
 
+  /** With the headers of IP and UDP. */
+  get packetBytes(): number {
+    return this.bytes.length + (this.target.family === 4 ? 28 : 48);
+  }
+
   /** The same datagram a second time; `bytes` are a copy of its own. */
   copy(bytes: Uint8Array): Datagram {
     const { origin, source, target, hopsLeft, next, ecn, transport } = this;
     const copy = new Datagram(origin, source, target, bytes, hopsLeft, next, ecn, transport);
     copy.ruled = this.ruled;
+    copy.dontFragment = this.dontFragment;
+    copy.sent = this.sent;
     return copy;
   }
 

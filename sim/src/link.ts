@@ -19,6 +19,8 @@ export interface LinkOptions {
   readonly reorderMs?: number;
   /** Bits a second, counting 28 bytes of headers a datagram; no limit when not given. */
   readonly rateBps?: number;
+  /** The largest IP packet that passes when it must not be fragmented; any when not given. */
+  readonly mtuBytes?: number;
   /** Bytes that wait for the rate before the link drops; 64 KiB when not given. */
   readonly queueBytes?: number;
 }
@@ -51,6 +53,11 @@ export class Link {
   /** Changes what is named in `options` and nothing else; datagrams on their way are not affected. */
   change(options: LinkOptions): void {
     this.#options = completed({ ...this.#options, ...options });
+  }
+
+  /** Whether an IP packet is more than the line takes. */
+  isTooLarge(packetBytes: number): boolean {
+    return packetBytes > this.#options.mtuBytes;
   }
 
   /** Decides on one datagram of `lengthBytes` of UDP payload; when it passed, `arrivesAtMs` says when it comes out. */
@@ -90,6 +97,7 @@ function completed(options: LinkOptions): Required<LinkOptions> {
     reorderRate: 0,
     reorderMs: 5,
     rateBps: Infinity,
+    mtuBytes: Infinity,
     queueBytes: 65_536,
     ...options,
   };

@@ -320,6 +320,7 @@ export class Pair {
     return new Host({
       primitives,
       random: this.#random(),
+      can: this.host.abilities,
       keyPair: this.#hostKeys,
       ticket: hostTicket,
       servers: this.#servers(),
@@ -337,6 +338,7 @@ export class Pair {
     return new Client({
       primitives,
       random: this.#random(),
+      can: this.client.abilities,
       keyPair,
       invite: { hostKey: this.#hostKeys.publicKey, id: invite.id, secret: invite.secret },
       ticket,

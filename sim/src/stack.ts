@@ -135,6 +135,7 @@ export class Stack {
     const ttl = options?.ttl !== undefined && this.#abilities.ttl ? options.ttl : defaultTtl;
     const ecn = options?.ecn !== undefined && this.#abilities.ecn ? options.ecn : 0;
     const datagram = new Datagram(this.#host, source, to, bytes, ttl, this.#topology.middle, ecn);
+    datagram.dontFragment = options?.dontFragment === true && this.#abilities.dontFragment;
     traffic.sent(datagram);
     const fault = sendFault(socket, from, to);
     if (fault === undefined) from?.send(datagram);

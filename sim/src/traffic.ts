@@ -40,6 +40,7 @@ export class Traffic {
   /** Puts a datagram into a link; it arrives at `next` when it comes out. */
   cross(datagram: Datagram, link: Link, next: Receiver): void {
     const { now } = this;
+    if (datagram.dontFragment && link.isTooLarge(datagram.packetBytes)) return this.drop(datagram, "too-large");
     const fate = link.enter(now, datagram.bytes.length);
     if (fate !== "passed") return this.drop(datagram, fate);
     const { arrivesAtMs, copyArrivesAtMs } = link;

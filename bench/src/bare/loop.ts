@@ -34,7 +34,13 @@ export function runBare(handle: Handle): void {
   const socket = bindSocket(calls, { family: 4, port: 0, local: { family: 4, ip: 0x7f00_0001, port: 0 } });
   if (typeof socket === "string") throw new Error(socket);
   const { fd, segments } = socket;
-  const sender: Sender = { fd, segments, wait: () => undefined, failed: () => undefined };
+  const sender: Sender = {
+    fd,
+    segments,
+    keepWhole: () => undefined,
+    wait: () => undefined,
+    failed: () => undefined,
+  };
   const out = { batch, sender };
   const readable = (): void => {
     const count = received.fill(fd);

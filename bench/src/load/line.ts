@@ -13,7 +13,7 @@ export const serverIp = 0x7f00_0001;
 export const loadIp: number = 0x7f01_0000 + (process.pid & 0xffff);
 
 /** Leaves it all to the system. */
-export const plainManner: Manner = { ecn: 0, ttl: 0, local: new Uint32Array(5) };
+export const plainManner: Manner = { ecn: 0, ttl: 0, isWhole: false, local: new Uint32Array(5) };
 
 /** A server of this machine, as address words. */
 export function serverWords(port: number): Uint32Array {
@@ -66,6 +66,11 @@ export class Line implements Pollable, Sender, LoadLine {
   /** As `send`, but it leaves with the next flush. */
   put(bytes: Uint8Array): void {
     this.#io.outgoing.copy(this, this.#server, 0, plainManner, bytes);
+  }
+
+  /** Nothing of a load must. */
+  keepWhole(): undefined {
+    return undefined;
   }
 
   readable(): void {

@@ -12,6 +12,7 @@ const ip4HeaderBytes = 20;
 const ip6HeaderBytes = 40;
 /** More fragments follow, or this is not the first. */
 const fragmentBits = 0x3fff;
+const dontFragmentBit = 0x4000;
 
 /** Where a header has what; checksum offsets of 0 mean that there is none. */
 interface Layout {
@@ -72,6 +73,11 @@ export function targetOf(packet: DataView): Address | undefined {
 /** The time to live (IPv4), or the hop limit (IPv6). */
 export function hopsOf(packet: DataView): number {
   return packet.getUint8(layoutOf(packet).hops);
+}
+
+/** Whether a router must not fragment it: over IPv6 none does. */
+export function mustStayWhole(packet: DataView): boolean {
+  return layoutOf(packet) === layout6 || (packet.getUint16(6) & dontFragmentBit) !== 0;
 }
 
 /** Puts in other addresses, of the family that the packet has, and another number of hops. */

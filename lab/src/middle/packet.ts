@@ -24,6 +24,8 @@ export class Packet extends Datagram {
     const { origin, source, target, hopsLeft, next, header, transport } = this;
     const copy = new Packet(origin, source, target, bytes, hopsLeft, next, header, transport);
     copy.ruled = this.ruled;
+    copy.dontFragment = this.dontFragment;
+    copy.sent = this.sent;
     return copy;
   }
 }

@@ -1,7 +1,7 @@
 /** A machine of the lab as the internet sees it: a TUN device, and the interfaces that its addresses have. */
 import type { Address } from "@fractal-punch/machine";
 import { type Datagram, type Host, Interface, type Traffic } from "@fractal-punch/sim/internet";
-import { headerLength, hopsOf, rewrite, sourceOf, targetOf, transportOf } from "./ip-packet.ts";
+import { headerLength, hopsOf, mustStayWhole, rewrite, sourceOf, targetOf, transportOf } from "./ip-packet.ts";
 import { Packet } from "./packet.ts";
 import type { TunDevice } from "./tun-device.ts";
 
@@ -62,6 +62,7 @@ export class Station implements Host {
     const header = this.#arena.slice(0, headers);
     const [hops, transport] = [hopsOf(this.#view), transportOf(this.#view)];
     const packet = new Packet(this, source, target, bytes, hops, from.network, header, transport);
+    packet.dontFragment = mustStayWhole(this.#view);
     this.#traffic.sent(packet);
     from.send(packet);
   }

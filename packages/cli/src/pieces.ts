@@ -12,7 +12,7 @@ export const pingForm = 0x10;
 
 /** A session delivers the pieces of one datagram within a few round trips, over whichever path. */
 const joinWithinMs = 1000;
-/** Incomplete datagrams held at once, of at most four pieces each: below 320 kB. */
+/** Incomplete datagrams held at once, of at most four pieces each: below 370 kB. */
 const maxIncomplete = 64;
 /** Kept for the next ones, where nothing is lost or late. */
 const maxFree = 4;
@@ -32,32 +32,26 @@ export function isPing(bytes: Uint8Array): boolean {
   return ((bytes[0] ?? 0) & 0xf0) === pingForm;
 }
 
-/** Makes the session's datagrams, of at most `limit` bytes each, for one direction of a session. */
+/** Makes the session's datagrams for one direction of a session. */
 export class Cutter {
-  readonly #limit: number;
   /** Where datagrams are put together, one at a time. */
-  readonly #bytes: Uint8Array;
-  #datagram: Uint8Array;
+  #bytes = new Uint8Array(0);
+  #datagram = this.#bytes;
   #nextId = 0;
 
-  constructor(limit: number) {
-    this.#limit = limit;
-    this.#bytes = new Uint8Array(limit);
-    this.#datagram = this.#bytes;
-  }
-
   /**
-   * Gives `send` one datagram, or two to four pieces of equal size one after the other, each for the call only; false when
-   * it is larger than `maxTunnelledBytes`.
+   * Gives `send` one datagram, or two to four pieces of equal size one after the other, of at most `limit` bytes, each for
+   * the call only; false when it is larger than `maxTunnelledBytes`.
    */
-  cut(flow: number, data: Uint8Array, send: (datagram: Uint8Array) => void): boolean {
-    if (data.length <= this.#limit - wholeHeadBytes) {
+  cut(flow: number, data: Uint8Array, limit: number, send: (datagram: Uint8Array) => void): boolean {
+    if (limit > this.#bytes.length) this.#enlarge(limit);
+    if (data.length <= limit - wholeHeadBytes) {
       const datagram = this.#begin(0, flow, wholeHeadBytes + data.length);
       datagram.set(data, wholeHeadBytes);
       send(datagram);
       return true;
     }
-    const count = Math.ceil(data.length / (this.#limit - pieceHeadBytes));
+    const count = Math.ceil(data.length / (limit - pieceHeadBytes));
     if (count > maxPieces) return false;
     const id = this.#nextId;
     this.#nextId = (id + 1) & 0xffff;
@@ -71,6 +65,11 @@ export class Cutter {
       send(datagram);
     }
     return true;
+  }
+
+  #enlarge(lengthBytes: number): void {
+    this.#bytes = new Uint8Array(lengthBytes);
+    this.#datagram = this.#bytes;
   }
 
   /** A view is made only when the length is another one: most datagrams in a row have the same. */

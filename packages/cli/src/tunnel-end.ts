@@ -5,7 +5,7 @@ import type { Warn } from "./warnings.ts";
 
 export class TunnelEnd {
   readonly #connection: Connection;
-  readonly #cutter: Cutter;
+  readonly #cutter = new Cutter();
   readonly #joiner = new Joiner();
   readonly #send: (datagram: Uint8Array) => void;
   readonly #warn: Warn;
@@ -13,14 +13,13 @@ export class TunnelEnd {
 
   constructor(connection: Connection, warn: Warn) {
     this.#connection = connection;
-    this.#cutter = new Cutter(connection.maxDatagramBytes);
     this.#send = (datagram) => sendUnlessClosed(connection, datagram);
     this.#warn = warn;
   }
 
   /** Datagrams above four pieces are dropped and counted; so is everything once the session is closed. */
   send(flow: number, data: Uint8Array): void {
-    if (!this.#cutter.cut(flow, data, this.#send)) this.#dropTooLarge(data.length);
+    if (!this.#cutter.cut(flow, data, this.#connection.maxDatagramBytes, this.#send)) this.#dropTooLarge(data.length);
   }
 
   /** As `Joiner.join` does. */

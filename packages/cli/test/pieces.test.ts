@@ -11,7 +11,7 @@ const datagrams = fc.record({ flow: flows, length: lengths, first: fc.nat(255) }
 test("joining what was cut gives the datagram again, in whatever order its pieces come", () => {
   fc.assert(
     fc.property(fc.array(datagrams, { minLength: 1, maxLength: 8 }), fc.infiniteStream(fc.nat()), (sent, draws) => {
-      const cutter = new Cutter(limit);
+      const cutter = new Cutter();
       const whole = sent.map(({ flow, length, first }) => ({ flow, data: filled(length, first) }));
       const pieces = whole.flatMap(({ flow, data }) => piecesOf(cutter, flow, data));
       const joined = joinAll(shuffled(pieces, draws));
@@ -27,7 +27,7 @@ test("pieces that are lost or come twice never make a datagram that was not sent
       fc.infiniteStream(fc.integer({ min: 0, max: 2 })),
       fc.infiniteStream(fc.nat()),
       (sent, copies, draws) => {
-        const cutter = new Cutter(limit);
+        const cutter = new Cutter();
         const whole = sent.map(({ flow, length, first }) => ({ flow, data: filled(length, first) }));
         const pieces = whole.flatMap(({ flow, data }) => piecesOf(cutter, flow, data));
         const received = pieces.flatMap((piece) => Array<Uint8Array>(copies.next().value).fill(piece));
@@ -39,7 +39,7 @@ test("pieces that are lost or come twice never make a datagram that was not sent
 });
 
 test("a small datagram costs three bytes, a cut one five in each of pieces of equal size", () => {
-  const cutter = new Cutter(limit);
+  const cutter = new Cutter();
   assert.deepEqual(sizes(cutter, 100), [103]);
   assert.deepEqual(sizes(cutter, limit - 3), [limit]);
   assert.deepEqual(sizes(cutter, limit - 2), [602, 601]);
@@ -47,23 +47,29 @@ test("a small datagram costs three bytes, a cut one five in each of pieces of eq
   assert.deepEqual(sizes(cutter, 4 * (limit - 5)), [limit, limit, limit, limit]);
 });
 
+test("how much is cut follows what the session takes at that moment", () => {
+  const cutter = new Cutter();
+  const counts = [1195, 1439, 1195].map((limitBytes) => piecesOf(cutter, 0, filled(1200, 0), limitBytes).length);
+  assert.deepEqual(counts, [2, 1, 2]);
+});
+
 test("a datagram above four pieces is not cut", () => {
-  const cutter = new Cutter(limit);
+  const cutter = new Cutter();
   assert.equal(maxTunnelledBytes(limit), 4760);
   assert.equal(
-    cutter.cut(1, new Uint8Array(4761), () => assert.fail("cut")),
+    cutter.cut(1, new Uint8Array(4761), limit, () => assert.fail("cut")),
     false,
   );
 });
 
 test("the bytes on the wire are those that docs/protocol.md draws", () => {
-  const cutter = new Cutter(8);
-  assert.deepEqual(piecesOf(cutter, 0x0102, Uint8Array.of(9)), [Uint8Array.of(0, 1, 2, 9)]);
-  assert.deepEqual(piecesOf(cutter, 0x0102, Uint8Array.of(1, 2, 3, 4, 5, 6)), [
+  const cutter = new Cutter();
+  assert.deepEqual(piecesOf(cutter, 0x0102, Uint8Array.of(9), 8), [Uint8Array.of(0, 1, 2, 9)]);
+  assert.deepEqual(piecesOf(cutter, 0x0102, Uint8Array.of(1, 2, 3, 4, 5, 6), 8), [
     Uint8Array.of(4, 1, 2, 0, 0, 1, 2, 3),
     Uint8Array.of(5, 1, 2, 0, 0, 4, 5, 6),
   ]);
-  assert.deepEqual(piecesOf(cutter, 0xffff, new Uint8Array(12))[3], Uint8Array.of(15, 0xff, 0xff, 0, 1, 0, 0, 0));
+  assert.deepEqual(piecesOf(cutter, 0xffff, new Uint8Array(12), 8)[3], Uint8Array.of(15, 0xff, 0xff, 0, 1, 0, 0, 0));
 });
 
 test("no bytes throw, and few are held whatever comes", () => {
@@ -80,8 +86,8 @@ test("no bytes throw, and few are held whatever comes", () => {
 
 test("first pieces of many datagrams push out the oldest only", () => {
   const joiner = new Joiner();
-  const cut = new Cutter(8);
-  const pairs = Array.from({ length: 65 }, (_, index) => piecesOf(cut, index, filled(6, index)));
+  const cutter = new Cutter();
+  const pairs = Array.from({ length: 65 }, (_, index) => piecesOf(cutter, index, filled(6, index), 8));
   for (const [first] of pairs) joiner.join(first ?? new Uint8Array(0), 0);
   assert.equal(joiner.incomplete, 64);
   const [oldest, ...others] = pairs.map(([, second]) => second ?? new Uint8Array(0));
@@ -95,7 +101,7 @@ test("first pieces of many datagrams push out the oldest only", () => {
 
 test("a piece that comes a second after the first of its datagram does not complete it", () => {
   const joiner = new Joiner();
-  const [first, second] = piecesOf(new Cutter(8), 1, filled(6, 0));
+  const [first, second] = piecesOf(new Cutter(), 1, filled(6, 0), 8);
   assert.ok(first && second);
   assert.equal(joiner.join(first, 0), undefined);
   assert.equal(joiner.join(second, 1000), undefined);
@@ -134,10 +140,10 @@ function filled(length: number, first: number): Uint8Array {
 }
 
 /** Copies, since what a cutter gives is valid for the call only; so is what a joiner gives. */
-function piecesOf(cutter: Cutter, flow: number, data: Uint8Array): Uint8Array[] {
+function piecesOf(cutter: Cutter, flow: number, data: Uint8Array, limitBytes = limit): Uint8Array[] {
   const pieces: Uint8Array[] = [];
   assert.ok(
-    cutter.cut(flow, data, (piece) => void pieces.push(piece.slice())),
+    cutter.cut(flow, data, limitBytes, (piece) => void pieces.push(piece.slice())),
     "too large",
   );
   return pieces;

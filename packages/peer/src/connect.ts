@@ -1,8 +1,9 @@
 /** `connect`: from an invite to a session. */
 import { join } from "node:path";
 import { type Address, addressText } from "@fractal-punch/machine";
+import { abilities } from "@fractal-punch/udp";
 import { systemRandom } from "@fractal-punch/udp/primitives";
-import { hostIdText, type Invite, type InviteFault, inviteFromText } from "@fractal-punch/wire";
+import { hostIdText, type Invite, type InviteFault, inviteFromText, maxDatagramBytes } from "@fractal-punch/wire";
 import { assertSendable, bytesOf, Connection } from "./connection.ts";
 import { Client, clientSession } from "./core/client.ts";
 import type { PeerCommand, PeerEvent } from "./core/events.ts";
@@ -14,7 +15,7 @@ import { readOrMakeKey } from "./node/identity.ts";
 import { InterfaceWatcher } from "./node/interfaces.ts";
 import { resolveServer, type ServerAddresses, type ServerName } from "./node/resolver.ts";
 import { loadPrimitives } from "./node/sodium.ts";
-import { PeerDriver } from "./peer-driver.ts";
+import { PeerDriver, wantedDriver } from "./peer-driver.ts";
 
 export interface ConnectOptions {
   /** Ends the attempt (ABORTED) and, later, the connection. */
@@ -56,6 +57,7 @@ export async function connect(invite: string, options: ConnectOptions = {}): Pro
   const client = new Client({
     primitives,
     random: systemRandom,
+    can: abilities[wantedDriver()],
     keyPair,
     invite: { hostKey: parsed.hostKey, id: parsed.id, secret: parsed.secret },
     ticket: parsed.ticket,
@@ -116,6 +118,7 @@ class ClientRun {
         return;
       case "data":
       case "path":
+      case "limit":
         this.#connection?.take(event);
         return;
       case "unreachable":
@@ -175,7 +178,7 @@ function readInvite(text: string): Invite {
 
 function readEarlyData(data: Uint8Array | string | undefined): Uint8Array | undefined {
   const bytes = data === undefined ? undefined : bytesOf(data);
-  if (bytes !== undefined) assertSendable(bytes);
+  if (bytes !== undefined) assertSendable(bytes, maxDatagramBytes);
   return bytes;
 }
 

@@ -99,7 +99,7 @@ export const punchErrors = {
     exitCode: 4,
   },
   TOO_LARGE: {
-    sentence: "The datagram is larger than the path takes. Send no more than maxDatagramBytes at once.",
+    sentence: "The datagram is larger than the path takes now. Send no more than maxDatagramBytes at once.",
     exitCode: 2,
   },
   CLOSED: {

@@ -2,6 +2,7 @@
 import { EventEmitter, on } from "node:events";
 import { join } from "node:path";
 import { addressText } from "@fractal-punch/machine";
+import { abilities } from "@fractal-punch/udp";
 import { systemRandom } from "@fractal-punch/udp/primitives";
 import {
   hostIdText,
@@ -26,7 +27,7 @@ import { InviteBook, inviteTextFor } from "./node/invite-book.ts";
 import { type InviteEntry, inviteIdText } from "./node/invite-file.ts";
 import { resolveServer, type ServerAddresses, serverFromText } from "./node/resolver.ts";
 import { loadPrimitives } from "./node/sodium.ts";
-import { PeerDriver } from "./peer-driver.ts";
+import { PeerDriver, wantedDriver } from "./peer-driver.ts";
 
 export interface ListenOptions {
   /** A name or an address, with `:port` when it is not 48800; an IPv6 address with a port in brackets. */
@@ -88,6 +89,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const host = new Host({
     primitives,
     random: systemRandom,
+    can: abilities[wantedDriver()],
     keyPair,
     ticket,
     servers: firstOfEach(server),
@@ -200,6 +202,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
         return;
       case "data":
       case "path":
+      case "limit":
         this.#sessions.get(event.session)?.take(event);
         return;
       case "closed": {

@@ -44,7 +44,8 @@ export class PeerDriver<Command> extends Driver<Command | PeerCommand, PeerEvent
   }
 }
 
-function wantedDriver(): DriverKind {
+/** The one that a `PeerDriver` uses. Throws USAGE as that does. */
+export function wantedDriver(): DriverKind {
   try {
     return chooseDatagramDriver().kind;
   } catch (error) {

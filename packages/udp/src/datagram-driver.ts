@@ -15,7 +15,7 @@ export interface DatagramDriver {
 /** A TTL set around a send of node:dgram is the datagram's own, because `DatagramPort` sends within the call. */
 export const abilities: Readonly<Record<DriverKind, Abilities>> = {
   dgram: { ttl: true, dontFragment: false, ecn: false, localAddress: false },
-  batch: { ttl: true, dontFragment: false, ecn: true, localAddress: true },
+  batch: { ttl: true, dontFragment: true, ecn: true, localAddress: true },
 };
 
 /** The variable of the environment that says which one is wanted where the program does not. */

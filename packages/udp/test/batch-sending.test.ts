@@ -23,13 +23,16 @@ interface Planted {
   readonly offered: number[];
   /** What was sent one by one, waits, or failed, in order. */
   readonly told: string[];
-  put(first: number, length: number): void;
+  put(first: number, length: number, isWhole?: boolean): void;
 }
 
-const manner = { ecn: 0, ttl: 0, local: new Uint32Array(5) };
+const manner = { ecn: 0, ttl: 0, isWhole: false, local: new Uint32Array(5) };
 
-/** `answers` to sendmmsg, one after the other; after them it takes everything. */
-function plant(answers: Answer[], alone: Answer[] = []): Planted {
+/**
+ * `answers` to sendmmsg, one after the other; after them it takes everything. `wholeFault`: why datagrams cannot be kept
+ * from being fragmented.
+ */
+function plant(answers: Answer[], alone: Answer[] = [], wholeFault?: string): Planted {
   const real = loadSystemCalls();
   assert.ok(typeof real !== "string");
   let error = 0;
@@ -56,6 +59,10 @@ function plant(answers: Answer[], alone: Answer[] = []): Planted {
   const sender = {
     fd: 7,
     segments: true,
+    keepWhole: (_family: 4 | 6, isWhole: boolean) => {
+      if (isWhole) told.push("whole");
+      return isWhole ? wholeFault : undefined;
+    },
     wait: (bytes: Uint8Array) => void told.push(`wait ${bytes[0]} ${bytes.length}`),
     failed: (code: string) => void told.push(`failed ${code}`),
   };
@@ -63,8 +70,8 @@ function plant(answers: Answer[], alone: Answer[] = []): Planted {
   const address = addressFromText("127.0.0.1:9");
   assert.ok(address !== undefined);
   writeAddressWords(to, 0, address);
-  const put = (first: number, length: number): void =>
-    batch.copy(sender, to, 0, manner, Uint8Array.of(first), new Uint8Array(length - 1));
+  const put = (first: number, length: number, isWhole = false): void =>
+    batch.copy(sender, to, 0, { ...manner, isWhole }, Uint8Array.of(first), new Uint8Array(length - 1));
   return { batch, sender, offered, told, put };
 }
 
@@ -115,6 +122,31 @@ test("segments too large for a path are tried one by one, and each that fails is
   const expected = ["alone 1400", "failed EMSGSIZE", "alone 1400", "wait 2 1400", "alone 1400"];
   assert.deepEqual(told, expected);
   assert.equal(sender.segments, true, "another path may take them");
+});
+
+test("segments that are refused for what a path is known to take leave the others on", {
+  skip: withoutBatch,
+}, () => {
+  const { batch, sender, told, put } = plant(["EINVAL"], ["EMSGSIZE", "EMSGSIZE"]);
+  for (let i = 0; i < 2; i++) put(i, 1_400, true);
+  batch.flush();
+  assert.deepEqual(told, ["whole", "alone 1400", "failed EMSGSIZE", "alone 1400", "failed EMSGSIZE"]);
+  assert.equal(sender.segments, true);
+});
+
+test("what must not be fragmented leaves by itself, and not at all where that cannot be had", {
+  skip: withoutBatch,
+}, () => {
+  for (const [fault, calls, expected] of [
+    [undefined, [1, 1, 1], ["whole"]],
+    ["ENOPROTOOPT", [1, 1], ["whole", "failed ENOPROTOOPT"]],
+  ] as const) {
+    const { batch, offered, told, put } = plant([], [], fault);
+    for (let i = 0; i < 3; i++) put(i, 100, i === 1);
+    batch.flush();
+    assert.deepEqual(offered, calls);
+    assert.deepEqual(told, expected);
+  }
 });
 
 test("a refusal that has nothing to do with segments leaves them on", { skip: withoutBatch }, () => {

@@ -97,6 +97,13 @@ export function encodeFrame(frame: Frame): Uint8Array {
   return writer.done();
 }
 
+/** A probe of `lengthBytes`, at least `probeFrameBytes`, by which a path shows that it takes so much (RFC 8899 section 4.1). */
+export function encodePaddedProbe(id: number, lengthBytes: number): Uint8Array {
+  const frame = new Uint8Array(lengthBytes);
+  frame.set(encodeFrame({ kind: "probe", id }));
+  return frame;
+}
+
 /** `undefined` for a kind that is not known, and for one that is malformed. `data` and `message` are views. */
 export function decodeFrame(bytes: Uint8Array): Frame | undefined {
   const reader = new ByteReader(bytes);
@@ -130,7 +137,7 @@ function decodeBody(kind: Frame["kind"], reader: ByteReader): Frame | undefined 
   }
 }
 
-/** A shorter one would be answered by a reply that is larger than it. */
+/** A shorter one would be answered by a reply that is larger than it; what is behind it is padding. */
 function decodeProbe(reader: ByteReader): Frame {
   reader.take(3);
   const id = reader.u32();

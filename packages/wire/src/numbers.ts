@@ -5,6 +5,9 @@ export const magicCookie = 0x2112_a442;
 /** The largest UDP payload that is sent before a path's MTU is proven: IPv6's minimum MTU less its headers. */
 export const maxPayloadBytes = 1232;
 
+/** The largest that is ever sent between peers: what Ethernet carries, less the headers of IPv4 and UDP. */
+export const largestPayloadBytes = 1472;
+
 export const Method = {
   binding: 0x001,
   allocate: 0x003,

@@ -15,8 +15,11 @@ export const tagBytes = 16;
 export const sealedOverhead: number = sealedHeaderBytes + tagBytes;
 export const knockBytes = 32;
 
-/** The largest datagram of an application: a ChannelData header, a sealed packet and the frame's kind must fit beside it. */
-export const maxDatagramBytes: number = maxPayloadBytes - 4 - sealedOverhead - 1;
+/** What a sealed packet has besides an application's datagram: the frame's kind, too. */
+export const dataOverhead: number = sealedOverhead + 1;
+
+/** The largest datagram of an application that every path takes: a ChannelData header must fit beside its packet. */
+export const maxDatagramBytes: number = maxPayloadBytes - 4 - dataOverhead;
 
 export type Role = "client" | "host";
 

@@ -2,6 +2,7 @@
 import type { Draw, EndDraw, HomeDraw } from "./draw.ts";
 import { lineText } from "./line-draw.ts";
 import type { MisfortuneDraw } from "./misfortune-draw.ts";
+import type { MtuDraw } from "./mtu-draw.ts";
 import type { UdpBlockDraw } from "./udp-block.ts";
 
 export function describe(draw: Draw): string {
@@ -17,6 +18,7 @@ export function describe(draw: Draw): string {
   if (draw.observed) parts.push("observed");
   parts.push(...draw.misfortunes.map(misfortuneText));
   if (draw.udpBlock) parts.push(blockText(draw.udpBlock));
+  parts.push(mtuText(draw.mtu));
   if (draw.pauseMs > 0) parts.push(`silent for ${draw.pauseMs / 1000} s`);
   parts.push(`in the end: ${draw.ending}`);
   return parts.join("; ");
@@ -36,6 +38,14 @@ function homeText({ families, nat, carrier, firewall, shortLived, line }: HomeDr
 function blockText({ at, fromMs, forMs }: UdpBlockDraw): string {
   const from = fromMs === undefined ? "from the start" : `after ${fromMs} ms`;
   return `${from} UDP is blocked at ${at.join(" and ")} (${forMs === undefined ? "for ever" : `${forMs} ms`})`;
+}
+
+function mtuText({ homes, fills, fall, renumberedAfterMs }: MtuDraw): string {
+  const most = `MTU ${homes.slice(0, 3).join(", ")}`;
+  const falls = fall ? `, after ${fall.afterMs} ms at the ${fall.at} ${fall.mtuBytes}` : "";
+  const renumbers =
+    renumberedAfterMs === undefined ? "" : `, after ${renumberedAfterMs} ms the client's address is another`;
+  return fills ? `${most}, filled${falls}${renumbers}` : most;
 }
 
 function misfortuneText({ kind, atMs, forMs, shiftMs, home }: MisfortuneDraw): string {

@@ -2,6 +2,7 @@
 import { Prng } from "../prng.ts";
 import { drawLine, type LineDraw } from "./line-draw.ts";
 import { drawMisfortunes, type MisfortuneDraw } from "./misfortune-draw.ts";
+import { drawMtu, type MtuDraw } from "./mtu-draw.ts";
 import { type NatName, natNames } from "./nat-kinds.ts";
 import { drawUdpBlock, type UdpBlockDraw } from "./udp-block.ts";
 
@@ -46,6 +47,7 @@ export interface Draw {
   readonly observed: boolean;
   readonly misfortunes: readonly MisfortuneDraw[];
   readonly udpBlock: UdpBlockDraw | undefined;
+  readonly mtu: MtuDraw;
   readonly ending: "close" | "vanish" | "host stops" | "host vanishes";
 }
 
@@ -76,6 +78,7 @@ export function drawOf(seed: number): Draw {
     observed: prng.chance(0.2) && clients.every(({ clockOffsetMs }) => clockOffsetMs === 0),
     misfortunes: drawMisfortunes(prng, datagrams * everyMs, () => drawHome(prng, mixed, lossy)),
     udpBlock: drawUdpBlock(seed, datagrams * everyMs, lossy > 0),
+    mtu: drawMtu(seed),
     ending: drawEnding(prng),
   };
 }

@@ -21,21 +21,27 @@ export interface Home {
 
 export class Homes {
   readonly #world: World;
+  readonly #mtus: readonly number[];
   #count = 0;
+  #built = 0;
 
-  constructor(world: World) {
+  /** `mtus`: of their lines, in the order in which they are built. */
+  constructor(world: World, mtus: readonly number[]) {
     this.#world = world;
+    this.#mtus = mtus;
   }
 
   /** A home of its own; `neighbour`: one whose carrier's NAT it is to be behind, too, if that has one. */
   build(drawn: HomeDraw, neighbour?: Home): Home {
     const shared = drawn.nat === undefined ? undefined : neighbour?.carrier;
+    const mtuBytes = this.#mtus[this.#built++ % this.#mtus.length] ?? Infinity;
     const draw = shared === undefined ? drawn : { ...drawn, carrier: neighbour?.draw.carrier };
     const carrier = draw.families === "6" ? undefined : (shared ?? this.#carrierOf(draw));
     const nat = draw.families === "6" ? undefined : this.#router4(draw, carrier);
     const ip6 = draw.families === "4" ? undefined : this.#router6(draw);
     const behind = [nat, ip6].filter((router) => router !== undefined);
     const outermost = carrier ?? (draw.nat === undefined ? undefined : nat);
+    for (const router of behind) router.line.change({ mtuBytes });
     const routers = [carrier, ...behind].filter((router) => router !== undefined);
     return { draw, behind, routers, outermost, carrier };
   }

@@ -19,6 +19,8 @@ class Account {
   readonly answered: Set<number> = new Set();
   readonly pushed: Set<number> = new Set();
   lastAnswered = -1;
+  /** Of datagrams that were as large as could be, by direction and number. */
+  readonly lengths: Map<number, number> = new Map();
   /** The host's session that its latest datagram came in. */
   session: number | undefined;
 }
@@ -33,18 +35,18 @@ export class Ledger {
     this.#sizes = sizes;
   }
 
-  /** The client's next request. */
-  request(client: number): Uint8Array {
-    return this.#bytes(client, request, this.#of(client).requests++);
+  /** The client's next request; of `lengthBytes`, when that is given, here and below. */
+  request(client: number, lengthBytes?: number): Uint8Array {
+    return this.#bytes(client, request, this.#of(client).requests++, lengthBytes);
   }
 
   /** The host's next datagram to a client that is no reply. */
-  push(client: number): Uint8Array {
-    return this.#bytes(client, push, this.#of(client).pushes++);
+  push(client: number, lengthBytes?: number): Uint8Array {
+    return this.#bytes(client, push, this.#of(client).pushes++, lengthBytes);
   }
 
   /** The host received it in that session; gives the reply. */
-  atHost(session: number, data: Uint8Array): Uint8Array {
+  atHost(session: number, data: Uint8Array, replyBytes?: number): Uint8Array {
     const { client, number } = this.#checked(data, (direction) => direction === request);
     const owner = this.#clientsOfSessions.get(session) ?? client;
     this.#clientsOfSessions.set(session, owner);
@@ -52,7 +54,7 @@ export class Ledger {
     const account = this.#of(client);
     account.session = session;
     enter(account.asked, number, account.requests, `client ${client}'s request`);
-    return this.#bytes(client, reply, number);
+    return this.#bytes(client, reply, number, replyBytes);
   }
 
   atClient(client: number, data: Uint8Array): void {
@@ -96,8 +98,10 @@ export class Ledger {
     return account;
   }
 
-  #bytes(client: number, direction: number, number: number): Uint8Array {
-    const bytes = new Uint8Array(lengthOf(this.#sizes, client, number)).fill(fillingOf(client, direction, number));
+  #bytes(client: number, direction: number, number: number, lengthBytes?: number): Uint8Array {
+    if (lengthBytes !== undefined) this.#of(client).lengths.set(keyOf(direction, number), lengthBytes);
+    const length = this.#lengthOf(client, direction, number);
+    const bytes = new Uint8Array(length).fill(fillingOf(client, direction, number));
     bytes[0] = client;
     bytes[1] = direction;
     bytes[2] = number >>> 8;
@@ -105,10 +109,14 @@ export class Ledger {
     return bytes;
   }
 
+  #lengthOf(client: number, direction: number, number: number): number {
+    return this.#accounts[client]?.lengths.get(keyOf(direction, number)) ?? lengthOf(this.#sizes, client, number);
+  }
+
   #checked(data: Uint8Array, mayBe: (direction: number) => boolean): { client: number; number: number } {
     const [client = -1, direction = -1, high = 0, low = 0] = data;
     const number = high * 256 + low;
-    const isWhole = data.length === lengthOf(this.#sizes, client, number);
+    const isWhole = data.length === this.#lengthOf(client, direction, number);
     if (!isWhole || !mayBe(direction) || !isFilled(data, fillingOf(client, direction, number)))
       throw new Error(
         `a datagram of ${data.length} bytes (${data.subarray(0, 4).join(" ")} ...) was altered on its way`,
@@ -126,6 +134,10 @@ function enter(received: Set<number>, number: number, sent: number, what: string
 function isFilled(data: Uint8Array, filling: number): boolean {
   for (let i = 4; i < data.length; i++) if (data[i] !== filling) return false;
   return true;
+}
+
+function keyOf(direction: number, number: number): number {
+  return direction * 65_536 + number;
 }
 
 function fillingOf(client: number, direction: number, number: number): number {

@@ -98,7 +98,7 @@ function reboot(home: Home | undefined): void {
   for (const router of home?.routers ?? []) router.reboot();
 }
 
-function renumber({ homes }: Scene, home: Home | undefined): void {
+export function renumber({ homes }: Scene, home: Home | undefined): void {
   if (home?.outermost) homes.renumber(home.outermost);
 }
 

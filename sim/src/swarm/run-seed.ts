@@ -2,8 +2,10 @@
 import type { DatagramEntry } from "../datagram-log.ts";
 import { describe } from "./description.ts";
 import { type Draw, drawOf, isLossy, isReordered, isTroubled } from "./draw.ts";
+import { LargePackets } from "./large-packets.ts";
 import { leftovers } from "./leftovers.ts";
 import { suffer } from "./misfortunes.ts";
+import { commonMtu, fill, isFillTroubled } from "./mtu-draw.ts";
 import { Observer } from "./observer.ts";
 import { Scene } from "./scene.ts";
 import { settle } from "./settling.ts";
@@ -36,6 +38,7 @@ export function runSeed(seed: number, log: boolean = false): SeedRun {
 
 function faultOf(scene: Scene): string | undefined {
   const { draw } = scene;
+  scene.world.watch(new LargePackets(scene));
   const observer = draw.observed ? new Observer(scene) : undefined;
   scene.begin();
   stream(scene, observer);
@@ -43,6 +46,10 @@ function faultOf(scene: Scene): string | undefined {
   if (unsettled) return unsettled;
   if (draw.pauseMs > 0) {
     const fault = pause(scene);
+    if (fault) return fault;
+  }
+  if (draw.mtu.fills) {
+    const fault = filled(scene);
     if (fault) return fault;
   }
   observer?.replayAll();
@@ -76,9 +83,24 @@ function pause(scene: Scene): string | undefined {
   return settle(scene);
 }
 
+/** The applications send as much as they can, and what no line loses comes; then datagrams of that size are answered. */
+function filled(scene: Scene): string | undefined {
+  fill(scene);
+  const { draw, clients, clientHomes, hostHome } = scene;
+  if (!isCalm(draw)) return settle(scene);
+  for (const [index, home] of clientHomes.entries()) {
+    const { here, there } = scene.limitsOf(index);
+    const paths = Object.values(scene.statusOf(index)).map((status) => status?.path?.kind);
+    const isDirect = paths.every((kind) => kind === "direct");
+    if (isDirect && commonMtu(home, hostHome) >= 1500 && Math.min(here, there) < 1400)
+      return `${clients[index]?.name} can send ${here} bytes, and the host ${there} to it, where 1,500 pass`;
+  }
+  return settle(scene);
+}
+
 /** Nothing befalls it, and no line loses anything: nor do its ends, then. */
 function isCalm(draw: Draw): boolean {
-  if (isTroubled(draw) || isLossy(draw)) return false;
+  if (isTroubled(draw) || isLossy(draw) || isFillTroubled(draw.mtu)) return false;
   // The reply to early data may overtake the message that has the keys to it; and where the way to the server is the
   // longer one, large replies reach it before the requests that a client without proof has its credit from.
   const early = draw.early && isReordered(draw);

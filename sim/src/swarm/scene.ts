@@ -7,7 +7,7 @@ import {
   type PeerEvent,
   type SessionStatus,
 } from "@fractal-punch/peer/core";
-import { asciiText } from "@fractal-punch/wire";
+import { asciiText, maxDatagramBytes } from "@fractal-punch/wire";
 import type { Node } from "../node.ts";
 import { type EndOptions, Pair } from "../pair.ts";
 import { World } from "../world.ts";
@@ -36,12 +36,17 @@ export class Scene {
   hostHome: Home;
   /** The host's sessions that are open. */
   readonly sessions: Set<number> = new Set();
+  /** The applications send datagrams as large as they can. */
+  fills = false;
   readonly #asleep: Set<unknown> = new Set();
+  /** The largest that each can send: by client, and by the host's session. */
+  readonly #clientLimits: Map<number, number> = new Map();
+  readonly #hostLimits: Map<number, number> = new Map();
 
   constructor(draw: Draw, log: boolean) {
     this.draw = draw;
     this.world = new World({ seed: draw.seed, log });
-    this.homes = new Homes(this.world);
+    this.homes = new Homes(this.world, draw.mtu.homes);
     this.ledger = new Ledger(draw.clients.length, draw.sizes);
     this.hostHome = this.homes.build(draw.host.home);
     for (const index of draw.clients.keys()) this.clientHomes.push(this.#clientHome(index));
@@ -74,11 +79,19 @@ export class Scene {
   send(): void {
     for (const [index, node] of this.clients.entries()) {
       if (!this.#asleep.has(node) && node.machine !== undefined)
-        node.command({ type: "send", session: clientSession, data: this.ledger.request(index) });
+        node.command({
+          type: "send",
+          session: clientSession,
+          data: this.ledger.request(index, this.#lengthOf(this.#clientLimits.get(index))),
+        });
       const session = this.ledger.sessionOf(index);
       const { host } = this.pair;
       if (this.draw.pushes && session !== undefined && this.sessions.has(session) && !this.#asleep.has(host))
-        host.command({ type: "send", session, data: this.ledger.push(index) });
+        host.command({
+          type: "send",
+          session,
+          data: this.ledger.push(index, this.#lengthOf(this.#hostLimits.get(session))),
+        });
     }
   }
 
@@ -97,6 +110,13 @@ export class Scene {
   awake(node: Node<never, PeerEvent>): void {
     this.#asleep.delete(node);
     node.awake();
+  }
+
+  /** The largest datagrams that a client, and the host to it, can send. */
+  limitsOf(client: number): { here: number; there: number } {
+    const session = this.ledger.sessionOf(client) ?? 0;
+    const here = this.#clientLimits.get(client) ?? maxDatagramBytes;
+    return { here, there: this.#hostLimits.get(session) ?? maxDatagramBytes };
   }
 
   /** What the client, and the host, say of the client's session. */
@@ -125,6 +145,10 @@ export class Scene {
     return { clockOffsetMs, ...(behind && { behind }) };
   }
 
+  #lengthOf(limit: number = maxDatagramBytes): number | undefined {
+    return this.fills ? limit : undefined;
+  }
+
   #needs6(): boolean {
     return [this.hostHome, ...this.clientHomes].some(({ draw }) => draw.families !== "4");
   }
@@ -133,14 +157,16 @@ export class Scene {
     this.clients.push(node);
     node.onEvent((event) => {
       if (event.type === "data") this.ledger.atClient(index, event.data);
+      if (event.type === "limit") this.#clientLimits.set(index, event.maxDatagramBytes);
     });
   }
 
   #atHost(event: PeerEvent): void {
     if (event.type === "session") this.sessions.add(event.session);
     if (event.type === "closed") this.sessions.delete(event.session);
+    if (event.type === "limit") this.#hostLimits.set(event.session, event.maxDatagramBytes);
     if (event.type !== "data") return;
-    const data = this.ledger.atHost(event.session, event.data);
+    const data = this.ledger.atHost(event.session, event.data, this.#lengthOf(this.#hostLimits.get(event.session)));
     this.pair.host.command({ type: "send", session: event.session, data });
   }
 }

@@ -27,7 +27,7 @@ interface Wrong {
 /** Lets time pass until everything is well; says what is not, when it takes too long. */
 export function settle(scene: Scene): string | undefined {
   const { world, draw, clients } = scene;
-  const limits = isLossy(draw) ? lossy : isTroubled(draw) ? troubled : calm;
+  const limits = isLossy(draw) ? lossy : isTroubled(draw) || draw.mtu.renumberedAfterMs !== undefined ? troubled : calm;
   const startedAtMs = world.now;
   const starts = clients.map((_, index) => scene.ledger.progress(index).next);
   for (;;) {

@@ -20,7 +20,7 @@ import {
   StunMessage,
   type Ticket,
 } from "@fractal-punch/wire";
-import { newContext, type Out, type PeerContext, wakeDue } from "./context.ts";
+import { newContext, type Out, type PeerAbilities, type PeerContext, wakeDue } from "./context.ts";
 import type { ConnectFailure, PathEnds, PeerCommand, PeerEvent, SessionStatus } from "./events.ts";
 import { FreshSockets } from "./fresh-sockets.ts";
 import { Inbound } from "./inbound.ts";
@@ -41,6 +41,8 @@ import type { Reporter } from "./verdict.ts";
 export interface ClientOptions {
   readonly primitives: PeerPrimitives;
   readonly random: Random;
+  /** What the driver can that it will run on. */
+  readonly can: PeerAbilities;
   readonly keyPair: KeyPair;
   readonly invite: HostInvite;
   readonly ticket: Ticket;
@@ -76,7 +78,7 @@ export class Client
 
   constructor(options: ClientOptions) {
     this.#options = options;
-    this.#context = newContext(options.primitives, options.random);
+    this.#context = newContext(options.primitives, options.random, options.can);
     const table = new SessionTable(options.random);
     const tlsPort = options.servers.length + 1;
     this.#uplink = new Uplink(this.#context, this, this.#sockets, options.tls, tlsPort);
@@ -267,6 +269,10 @@ export class Client
   openFreshSocket(session: Session, family: 4 | 6, out: Out): void {
     const beside = this.#sockets.ofFamily(family);
     if (beside) this.#fresh.open(session.fresh, beside, out);
+  }
+
+  dropped(reason: "too-large"): void {
+    this.#inbound.count(reason);
   }
 
   ended(_now: number, session: Session, out: Out): void {

@@ -1,4 +1,11 @@
-import { Deadlines, type Outbox, type PeerPrimitives, type Random, randomBytes } from "@fractal-punch/machine";
+import {
+  type Abilities,
+  Deadlines,
+  type Outbox,
+  type PeerPrimitives,
+  type Random,
+  randomBytes,
+} from "@fractal-punch/machine";
 import { StunBuilder } from "@fractal-punch/wire";
 import type { PeerEvent } from "./events.ts";
 import type { KeyPair } from "./noise.ts";
@@ -12,8 +19,13 @@ export interface Sleeper {
   wake(now: number, reason: string, out: Out): void;
 }
 
+/** What of a driver's abilities a peer has to know. */
+export type PeerAbilities = Pick<Abilities, "dontFragment">;
+
 /** What all parts of one peer share. */
 export interface PeerContext {
+  /** What the driver can. */
+  readonly can: PeerAbilities;
   readonly primitives: PeerPrimitives;
   readonly random: Random;
   readonly deadlines: Deadlines<Sleeper>;
@@ -22,8 +34,9 @@ export interface PeerContext {
   readonly packets: PacketArena;
 }
 
-export function newContext(primitives: PeerPrimitives, random: Random): PeerContext {
+export function newContext(primitives: PeerPrimitives, random: Random, can: PeerAbilities): PeerContext {
   return {
+    can,
     primitives,
     random,
     deadlines: new Deadlines(),

@@ -43,6 +43,8 @@ export type SessionEvent =
     }
   /** The kind of path, or the path itself, changed. */
   | { readonly type: "path"; readonly session: number; readonly path: PathStatus }
+  /** Datagrams of at most so many bytes can be sent from now on: what the path in use is proven to take, or what every path does. */
+  | { readonly type: "limit"; readonly session: number; readonly maxDatagramBytes: number }
   /** `lost`: nothing authentic came for ten minutes. Otherwise the other end closed, or this one did. */
   | {
       readonly type: "closed";
@@ -100,7 +102,7 @@ export type PeerCommand =
   | { readonly type: "interfaces"; readonly interfaces: readonly InterfaceAddress[] }
   /** The server's addresses are others now, at most one for each family. */
   | { readonly type: "servers"; readonly servers: readonly Address[] }
-  /** At most `maxDatagramBytes`; dropped where there is no session of that number, or no path. */
+  /** At most what `limit` said last; dropped where there is no session of that number, or no path that takes it. */
   | { readonly type: "send"; readonly session: number; readonly data: Uint8Array }
   | { readonly type: "close"; readonly session: number; readonly reason: CloseReason }
   /** Closes every session and every port. */

@@ -23,7 +23,7 @@ import {
   StunMessage,
   type Ticket,
 } from "@fractal-punch/wire";
-import { newContext, type Out, type PeerContext, wakeDue } from "./context.ts";
+import { newContext, type Out, type PeerAbilities, type PeerContext, wakeDue } from "./context.ts";
 import type { PathEnds, PeerCommand, PeerEvent, SessionStatus } from "./events.ts";
 import { FreshSockets } from "./fresh-sockets.ts";
 import type { IssuedInvite } from "./greeting.ts";
@@ -46,6 +46,8 @@ import type { Reporter } from "./verdict.ts";
 export interface HostOptions {
   readonly primitives: PeerPrimitives;
   readonly random: Random;
+  /** What the driver can that it will run on. */
+  readonly can: PeerAbilities;
   readonly keyPair: KeyPair;
   readonly ticket: Ticket;
   /** The server's addresses, at most one for each family. */
@@ -79,7 +81,7 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, UplinkO
 
   constructor(options: HostOptions) {
     this.#options = options;
-    this.#context = newContext(options.primitives, options.random);
+    this.#context = newContext(options.primitives, options.random, options.can);
     this.#identity = new HostIdentity(this.#context, options.keyPair, options.ticket);
     const tlsPort = options.servers.length + 1;
     this.#uplink = new Uplink(this.#context, this, this.#sockets, options.tls, tlsPort);
@@ -261,6 +263,10 @@ export class Host implements Machine<HostCommand, PeerEvent>, LinkOwner, UplinkO
   openFreshSocket(session: Session, family: 4 | 6, out: Out): void {
     const beside = this.#sockets.ofFamily(family);
     if (beside) this.#fresh.open(session.fresh, beside, out);
+  }
+
+  dropped(reason: "too-large"): void {
+    this.#inbound.count(reason);
   }
 
   ended(_now: number, session: Session, out: Out): void {

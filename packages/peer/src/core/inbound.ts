@@ -22,7 +22,9 @@ export type InboundFault =
   | "bad-stun"
   | "bad-channel-data"
   | "unknown-index"
-  | "bad-packet";
+  | "bad-packet"
+  /** It was to be sent, over a path that did not take so much any more. */
+  | "too-large";
 
 export class Inbound {
   readonly faults: Map<InboundFault, number> = new Map();
@@ -67,20 +69,20 @@ export class Inbound {
         this.#receiveSession(now, { kind: "direct", port, remote: from }, bytes, out);
         return;
       case "unknown":
-        this.#count("unknown");
+        this.count("unknown");
     }
   }
 
   #receiveStun(now: number, link: ServerLink | undefined, from: Address, bytes: Uint8Array, out: Out): void {
-    if (!link || !sameIp(from, link.server)) this.#count("not-from-server");
-    else if (this.#message.load(bytes) !== undefined) this.#count("bad-stun");
+    if (!link || !sameIp(from, link.server)) this.count("not-from-server");
+    else if (this.#message.load(bytes) !== undefined) this.count("bad-stun");
     else if (!link.receive(now, this.#message, out)) this.#handlers.stun(now, link, this.#message, out);
   }
 
   #receiveChannelData(now: number, link: ServerLink | undefined, from: Address, bytes: Uint8Array, out: Out): void {
     const channel = channelDataNumber(bytes);
-    if (!link || !sameAddress(from, link.server)) this.#count("not-from-server");
-    else if (channel === undefined) this.#count("bad-channel-data");
+    if (!link || !sameAddress(from, link.server)) this.count("not-from-server");
+    else if (channel === undefined) this.count("bad-channel-data");
     else {
       const route: Route = { kind: "relayed", port: link.port, remote: from, channel };
       this.#receiveSession(now, route, channelDataPayload(bytes), out);
@@ -94,11 +96,11 @@ export class Inbound {
     }
     const header = sealedHeader(bytes);
     const found = header && this.#table.find(header.index);
-    if (!found) this.#count("unknown-index");
-    else if (!found.session.receive(now, found.keys, bytes, header, route, out)) this.#count("bad-packet");
+    if (!found) this.count("unknown-index");
+    else if (!found.session.receive(now, found.keys, bytes, header, route, out)) this.count("bad-packet");
   }
 
-  #count(fault: InboundFault): void {
+  count(fault: InboundFault): void {
     this.faults.set(fault, (this.faults.get(fault) ?? 0) + 1);
   }
 }

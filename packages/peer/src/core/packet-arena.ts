@@ -3,13 +3,19 @@
  * one is begun: who sends it has done so by then, and who keeps it copies it.
  */
 import { assert } from "@fractal-punch/machine";
-import { channelHeaderBytes, maxPayloadBytes, sealedHeaderBytes, sealedOverhead, tagBytes } from "@fractal-punch/wire";
+import {
+  channelHeaderBytes,
+  largestPayloadBytes,
+  sealedHeaderBytes,
+  sealedOverhead,
+  tagBytes,
+} from "@fractal-punch/wire";
 
 const frameStart = channelHeaderBytes + sealedHeaderBytes;
-const maxFrameBytes = maxPayloadBytes - channelHeaderBytes - sealedOverhead;
+const maxFrameBytes = largestPayloadBytes - sealedOverhead;
 
 export class PacketArena {
-  readonly #bytes = new Uint8Array(maxPayloadBytes);
+  readonly #bytes = new Uint8Array(channelHeaderBytes + largestPayloadBytes);
   /** The header of the sealed packet. */
   readonly header: Uint8Array = this.#bytes.subarray(channelHeaderBytes, frameStart);
   /** To be filled by whoever has begun the packet. */

@@ -2,9 +2,10 @@
  * Keeps the paths of one session: adds, probes, judges and buries them, and holds rounds for new ones. What travels over
  * them is the session's business.
  */
-import { type Address, sameAddress, sameIp } from "@fractal-punch/machine";
-import type { CandidateKind, Role } from "@fractal-punch/wire";
+import { type Address, type SendOptions, sameAddress, sameIp } from "@fractal-punch/machine";
+import { type CandidateKind, channelHeaderBytes, type Role } from "@fractal-punch/wire";
 import type { Out } from "./context.ts";
+import { MtuSearch } from "./mtu-search.ts";
 import { Path } from "./path.ts";
 import { Paths } from "./paths.ts";
 import { Rounds } from "./rounds.ts";
@@ -15,6 +16,8 @@ import { activeMs, freshSocketAfterMs, unprovenAllowance } from "./timing.ts";
 export interface PathUser {
   /** A probe for this path: sealed, or a knock before there are keys; `undefined` when none can be made. */
   probePacket(now: number, path: Path, id: number): Uint8Array | undefined;
+  /** A sealed probe of so many bytes, by which a path shows that it takes them. */
+  paddedProbe(now: number, id: number, lengthBytes: number): Uint8Array | undefined;
   sendCandidates(now: number, round: number, out: Out): void;
   /** The last relayed path was given up. */
   relayLost(now: number, out: Out): void;
@@ -22,22 +25,32 @@ export interface PathUser {
   directOverdue(now: number, out: Out): void;
 }
 
+/**
+ * Of everything that goes over a path whose MTU is proven: it takes that, and a driver does better with datagrams in a row
+ * that leave alike.
+ */
+const whole: SendOptions = Object.freeze({ dontFragment: true });
+
 export class PathKeeper {
   readonly paths: Paths = new Paths();
+  readonly mtu: MtuSearch = new MtuSearch();
   readonly rounds: Rounds = new Rounds();
   /** When the first direct path was proven. */
   firstDirectAtMs: number | undefined;
   readonly #user: PathUser;
   readonly #role: Role;
+  /** Whether the driver can keep datagrams from being fragmented; without that no MTU is proven. */
+  readonly #canSendWhole: boolean;
   #lastDataAtMs: number;
   #overdueAtMs = Infinity;
   #expectedSinceMs = Infinity;
   #probeId = 0;
   #relayRttMs: number | undefined;
 
-  constructor(user: PathUser, role: Role, now: number) {
+  constructor(user: PathUser, role: Role, canSendWhole: boolean, now: number) {
     this.#user = user;
     this.#role = role;
+    this.#canSendWhole = canSendWhole;
     this.#lastDataAtMs = now;
   }
 
@@ -45,7 +58,7 @@ export class PathKeeper {
   get dueAtMs(): number {
     let dueAt = Math.min(this.rounds.dueAtMs, this.#overdueAtMs);
     for (const path of this.paths.all) dueAt = Math.min(dueAt, path.nextProbeAtMs, path.judgedAtMs);
-    return dueAt;
+    return this.mtu.isRaised ? Math.min(dueAt, this.mtu.path?.suspectAtMs ?? Infinity) : dueAt;
   }
 
   /** Keys are there: everything is probed, sealed from now on. */
@@ -117,7 +130,7 @@ export class PathKeeper {
   }
 
   replied(now: number, path: Path, id: number): void {
-    if (!path.replied(now, id, this.#active(now))) return;
+    if (this.mtu.replied(now, path, id) || !path.replied(now, id, this.#active(now))) return;
     if (path.route.kind === "relayed") {
       this.#relayRttMs = path.rttMs;
       return;
@@ -147,17 +160,31 @@ export class PathKeeper {
   }
 
   /** Chooses the path anew, after anything was learnt. */
-  choose(): void {
+  choose(now: number): void {
     this.paths.choose();
     if (this.paths.direct) this.rounds.unschedule();
+    if (!this.#canSendWhole) return;
+    const { current } = this.paths;
+    // Datagrams that take two ways at once have to fit both.
+    this.mtu.follow(current?.route.kind === "direct" && !current.suspect(now) ? current : undefined);
   }
 
   /** Sends a packet, behind room for a channel's header, over these paths as far as they allow. */
   send(packet: Uint8Array | undefined, paths: readonly Path[], out: Out): void {
     if (!packet) return;
     for (const path of paths) {
-      if (path.spend()) sendOn(path.route, packet, out);
+      if (path.spend())
+        sendOn(path.route, packet, out, this.mtu.isRaised && path === this.mtu.path ? whole : undefined);
     }
+  }
+
+  /** Sends a packet that only a path takes whose MTU is proven: over that one; false when there is none. */
+  sendLarge(packet: Uint8Array, out: Out): boolean {
+    const { path, limitBytes } = this.mtu;
+    if (!path || packet.length - channelHeaderBytes > limitBytes) return false;
+    this.mtu.isUsed = true;
+    sendOn(path.route, packet, out, whole);
+    return true;
   }
 
   wake(now: number, out: Out): void {
@@ -206,10 +233,22 @@ export class PathKeeper {
   }
 
   #probe(now: number, path: Path, out: Out): void {
-    const id = this.#probeId++ % 0x1_0000_0000;
+    const id = this.#newProbeId();
     const packet = this.#user.probePacket(now, path, id);
     path.probed(now, id, this.#active(now));
     this.send(packet, [path], out);
+    if (path === this.mtu.path && this.#active(now)) this.#probeMtu(now, path, out);
+  }
+
+  #probeMtu(now: number, path: Path, out: Out): void {
+    const id = this.#newProbeId();
+    const lengthBytes = this.mtu.nextBytes(now, id);
+    const packet = lengthBytes === 0 ? undefined : this.#user.paddedProbe(now, id, lengthBytes);
+    if (packet) sendOn(path.route, packet, out, whole);
+  }
+
+  #newProbeId(): number {
+    return this.#probeId++ % 0x1_0000_0000;
   }
 
   #judge(now: number, out: Out): void {

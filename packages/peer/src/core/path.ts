@@ -167,7 +167,17 @@ export class Path {
   }
 
   suspect(now: number): boolean {
-    return this.#doubtedAtMs !== Infinity || this.#silentMs(now) > this.#patience(suspectMs);
+    return this.#doubtedAtMs !== Infinity || this.isLate(now, this.#unansweredSinceMs);
+  }
+
+  /** When `suspect` next becomes true, if nothing answers. */
+  get suspectAtMs(): number {
+    return Math.min(this.#doubtedAtMs, this.#unansweredSinceMs + this.#patience(suspectMs) + 1);
+  }
+
+  /** Whether what was sent then should have been answered by now. */
+  isLate(now: number, sentAtMs: number): boolean {
+    return now - sentAtMs > this.#patience(suspectMs);
   }
 
   dead(now: number): boolean {

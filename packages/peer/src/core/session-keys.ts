@@ -2,7 +2,7 @@
 import type { PeerPrimitives } from "@fractal-punch/machine";
 import {
   encodeFrame,
-  maxPayloadBytes,
+  largestPayloadBytes,
   readSealedHeader,
   type SealedHeader,
   sealedHeaderBytes,
@@ -88,5 +88,5 @@ export function dataIn(frame: Uint8Array): Uint8Array | undefined {
 
 /** The header of a sealed packet that may be one of ours. */
 export function sealedHeader(bytes: Uint8Array): SealedHeader | undefined {
-  return bytes.length > maxPayloadBytes ? undefined : readSealedHeader(bytes);
+  return bytes.length > largestPayloadBytes ? undefined : readSealedHeader(bytes);
 }

@@ -6,12 +6,17 @@ import type { Deadline } from "@fractal-punch/machine";
 import {
   type Candidate,
   type CloseReason,
+  dataOverhead,
   decodeFrame,
   encodeFrame,
+  encodePaddedProbe,
   type Frame,
+  maxDatagramBytes,
+  maxPayloadBytes,
   type NatProfile,
   type Role,
   type SealedHeader,
+  sealedOverhead,
   unknownProfile,
   type VerdictReason,
 } from "@fractal-punch/wire";
@@ -43,6 +48,8 @@ export interface SessionOwner {
   openFreshSocket(session: Session, family: 4 | 6, out: Out): void;
   /** How verdicts are told to the server; `undefined` while they cannot be. */
   reporter(): Reporter | undefined;
+  /** A datagram that was to be sent came to nothing. */
+  dropped(reason: "too-large"): void;
   ended(now: number, session: Session, out: Out): void;
 }
 
@@ -83,6 +90,8 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
   #forgetAtMs: number;
   #lastPath: Path | undefined;
   #lastTransport: PathEnds["transport"] | undefined;
+  /** The largest datagram of the application that can be sent, as it was told last. */
+  #limitBytes = maxDatagramBytes;
   /** Datagrams from before the first path: the keys may come directly, before the server's word on channel and address. */
   readonly #held: Uint8Array[] = [];
   readonly #context: PeerContext;
@@ -97,7 +106,7 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
     this.id = options.id;
     this.role = options.clientSide ? "client" : "host";
     this.remoteKey = options.remoteKey;
-    this.keeper = new PathKeeper(this, this.role, now);
+    this.keeper = new PathKeeper(this, this.role, context.can.dontFragment, now);
     this.keys = new KeyRing(context, table, this, owner.ownKeys);
     this.fresh = new FreshRound(this);
     this.startedAtMs = now;
@@ -185,6 +194,7 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
     const restart = this.#atWork(now, out);
     const packet = this.keys.sealing(now)?.sealData(data, this.#context.packets);
     if (!packet) return this.relayLost(now, out);
+    if (packet.length > maxPayloadBytes) return this.#sendLarge(packet, out);
     const ways = this.keeper.paths.forDatagram(now, restart);
     if (ways.length > 0) this.keeper.send(packet, ways, out);
     else if (!this.#lastPath && this.#held.length < maxHeld) this.#held.push(packet.slice());
@@ -224,7 +234,7 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
   /** After anything happened to paths or keys: choose the path, tell what is new, and arm the deadline. */
   settle(now: number, out: Out): void {
     if (this.closed) return;
-    this.keeper.choose();
+    this.keeper.choose(now);
     const { current } = this.keeper.paths;
     const path = this.established ? this.#pathStatus : undefined;
     if (path && (this.#lastPath !== current || this.#lastTransport !== path.transport)) {
@@ -234,6 +244,7 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
       for (const packet of this.#held.splice(0))
         this.keeper.send(packet, this.keeper.paths.forDatagram(now, true), out);
     }
+    this.#tellLimit(out);
     this.#judge(now, out);
     const dueAt = Math.min(this.#forgetAtMs, this.keys.dueAtMs, this.keeper.dueAtMs, this.fresh.dueAtMs);
     this.#context.deadlines.set(this.#deadline, Math.max(dueAt, now));
@@ -247,6 +258,11 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
     if (this.established) return this.#sealed(now, { kind: "probe", id });
     const knock = path.route.kind === "direct" ? this.#clientSide?.knock() : undefined;
     return knock && framed(knock);
+  }
+
+  paddedProbe(now: number, id: number, lengthBytes: number): Uint8Array | undefined {
+    const frame = encodePaddedProbe(id, lengthBytes - sealedOverhead);
+    return this.keys.sealing(now)?.seal(frame, this.#context.packets);
   }
 
   sendCandidates(now: number, round: number, out: Out): void {
@@ -278,6 +294,19 @@ export class Session implements Sleeper, PathUser, FreshRoundUser {
     if (!path) return undefined;
     const { route, rttMs } = path;
     return { kind: route.kind, ...this.#owner.endsOf(route), rttMs };
+  }
+
+  /** The path that took so much may have gone silent since the application asked. */
+  #sendLarge(packet: Uint8Array, out: Out): void {
+    if (!this.keeper.sendLarge(packet, out)) this.#owner.dropped("too-large");
+  }
+
+  #tellLimit(out: Out): void {
+    const { isRaised, limitBytes } = this.keeper.mtu;
+    const bytes = isRaised ? limitBytes - dataOverhead : maxDatagramBytes;
+    if (bytes === this.#limitBytes) return;
+    this.#limitBytes = bytes;
+    out.emit({ type: "limit", session: this.id, maxDatagramBytes: bytes });
   }
 
   #judge(now: number, out: Out): void {

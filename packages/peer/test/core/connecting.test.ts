@@ -13,7 +13,7 @@ import {
   writeU32,
 } from "@fractal-punch/wire";
 import { type Datagram, epochMs, SmallNet } from "./small-net.ts";
-import { at, primitives, seededRandom } from "./test-context.ts";
+import { at, can, primitives, seededRandom } from "./test-context.ts";
 import { all, invite, keyPair, only, serverAddress, Trio } from "./trio.ts";
 
 test("a Connect that nothing answers is repeated after 75 ms, doubling up to 400 ms, and given up after 10 s", () => {
@@ -62,6 +62,7 @@ test("where the server has both families, one Connect goes out on each under one
     ticket: clientTicket,
     servers: [serverAddress, at("[2001:db8::1]:48800")],
     secondPort: 3478,
+    can,
   });
   const node = net.add<never, PeerEvent>("203.0.113.9", client);
   client.command(

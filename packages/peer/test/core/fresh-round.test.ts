@@ -118,11 +118,12 @@ class End {
   constructor(role: Role) {
     const pathUser = {
       probePacket: () => undefined,
+      paddedProbe: () => undefined,
       sendCandidates: () => undefined,
       relayLost: () => undefined,
       directOverdue: () => undefined,
     };
-    this.#keeper = new PathKeeper(pathUser, role, 0);
+    this.#keeper = new PathKeeper(pathUser, role, true, 0);
     this.round = new FreshRound({
       role,
       keeper: this.#keeper,

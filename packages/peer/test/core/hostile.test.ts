@@ -16,7 +16,7 @@ import {
   writeU32,
 } from "@fractal-punch/wire";
 import fc from "fast-check";
-import { at, primitives, seededRandom } from "./test-context.ts";
+import { at, can, primitives, seededRandom } from "./test-context.ts";
 import { all, invite, keyPair, serverAddress, Trio } from "./trio.ts";
 
 type Peer = ReturnType<Trio["connect"]> | Trio["host"];
@@ -104,7 +104,7 @@ test("whole datagrams, replayed from strangers after their time, reach no strang
 
 test("datagrams before the start, on ports that never were, and of the largest size UDP has do not throw", () => {
   const { hostTicket, clientTicket } = new Trio();
-  const common = { primitives, random: seededRandom(1), servers: [serverAddress], secondPort: 3478 };
+  const common = { primitives, random: seededRandom(1), servers: [serverAddress], secondPort: 3478, can };
   const host = new Host({ ...common, keyPair: keyPair(3), ticket: hostTicket, earlyData: true, invites: [invite] });
   const hostKey = keyPair(3).publicKey;
   const client = new Client({ ...common, keyPair: keyPair(4), ticket: clientTicket, invite: { hostKey, ...invite } });
@@ -133,6 +133,7 @@ test("a host key that makes the shared secret zero gives an attempt that fails, 
       ticket: trio.clientTicket,
       servers: [serverAddress],
       secondPort: 3478,
+      can,
     }),
   );
   client.command({ type: "start" });

@@ -68,11 +68,12 @@ function keeperOf(role: Role): { keeper: PathKeeper; passTo: (ms: number) => voi
       probes++;
       return new Uint8Array(60);
     },
+    paddedProbe: () => undefined,
     sendCandidates: () => undefined,
     relayLost: () => undefined,
     directOverdue: () => undefined,
   };
-  const keeper = new PathKeeper(user, role, 0);
+  const keeper = new PathKeeper(user, role, true, 0);
   const out = new Recorder<PeerEvent>();
   const passTo = (ms: number): void => {
     keeper.atWork(ms);

@@ -16,7 +16,7 @@ import {
   writeU32,
 } from "@fractal-punch/wire";
 import { type Datagram, type Node, SmallNet } from "./small-net.ts";
-import { primitives, seededRandom } from "./test-context.ts";
+import { can, primitives, seededRandom } from "./test-context.ts";
 import { all, invite, keyPair, only, serverAddress, Trio } from "./trio.ts";
 
 test("a host says once that the server is silent, and asks on every few seconds", () => {
@@ -221,6 +221,7 @@ function hostAt(net: SmallNet, server: Refuser): Node<never, PeerEvent> {
     ticket: new Trio().hostTicket,
     servers: [serverAddress],
     secondPort: 3478,
+    can,
     earlyData: false,
     invites: [invite],
   });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type Address, addressFromText, type PeerPrimitives, type Random } from "@fractal-punch/machine";
 import { loadPrimitives } from "@fractal-punch/peer/sodium";
 import { unknownProfile } from "@fractal-punch/wire";
-import { newContext, type PeerContext } from "../../dist/core/context.js";
+import { newContext, type PeerAbilities, type PeerContext } from "../../dist/core/context.js";
 import type { KeyPair } from "../../dist/core/noise.js";
 import { ServerLink } from "../../dist/core/server-link.js";
 import type { SessionOwner } from "../../dist/core/session.js";
@@ -12,8 +12,11 @@ const loaded = await loadPrimitives();
 
 export const primitives: PeerPrimitives = loaded.primitives;
 
+/** What the driver of a machine under test can. */
+export const can: PeerAbilities = { dontFragment: true };
+
 export function testContext(seed = 1): PeerContext {
-  return newContext(primitives, seededRandom(seed));
+  return newContext(primitives, seededRandom(seed), can);
 }
 
 /** A machine without sockets, for its sessions. */
@@ -27,6 +30,7 @@ export function ownerWithoutSockets(ownKeys: KeyPair): SessionOwner {
     relayLost: () => undefined,
     openFreshSocket: () => undefined,
     reporter: () => undefined,
+    dropped: () => undefined,
     ended: () => undefined,
   };
 }

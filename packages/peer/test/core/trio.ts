@@ -12,9 +12,10 @@ import {
 import { type Limits, Server, type ServerCommand, type ServerEvent } from "@fractal-punch/server/core";
 import { nodePrimitives } from "@fractal-punch/udp/primitives";
 import { asciiBytes, clientUsername, hostIdText, hostUsername, type Ticket, ticketPassword } from "@fractal-punch/wire";
+import type { PeerAbilities } from "../../dist/core/context.js";
 import type { KeyPair } from "../../dist/core/noise.js";
 import { epochMs, type Node, SmallNet } from "./small-net.ts";
-import { at, primitives, seededRandom } from "./test-context.ts";
+import { at, can, primitives, seededRandom } from "./test-context.ts";
 
 const secret = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFG";
 const yearSeconds = 31_536_000;
@@ -30,6 +31,8 @@ export interface TrioOptions {
   readonly access?: "tickets" | "open";
   /** How long each datagram takes. */
   readonly delayMs?: number;
+  /** What the peers' drivers can. */
+  readonly peersCan?: PeerAbilities;
 }
 
 export class Trio {
@@ -39,10 +42,12 @@ export class Trio {
   readonly hostKeys: KeyPair = keyPair(3);
   readonly hostTicket: Ticket;
   readonly #seed: number;
+  readonly #can: PeerAbilities;
 
   constructor(options: TrioOptions = {}) {
     const { seed = 1, limits, invites = [invite], access = "tickets" } = options;
     this.#seed = seed;
+    this.#can = options.peersCan ?? can;
     this.net = new SmallNet(options.delayMs);
     const [key, name] = access === "open" ? ["open", "open"] : [secret, "desk"];
     this.hostTicket = ticketOf(key, hostUsername(epochMs / 1000 + yearSeconds, name));
@@ -66,6 +71,7 @@ export class Trio {
       ticket: this.hostTicket,
       servers: [serverAddress],
       secondPort: 3478,
+      can: this.#can,
       earlyData: options.earlyData ?? false,
       invites,
     });
@@ -101,6 +107,7 @@ export class Trio {
       ticket: options.ticket ?? this.clientTicket,
       servers: [serverAddress],
       secondPort: 3478,
+      can: this.#can,
       ...(options.earlyData && { earlyData: asciiBytes(options.earlyData) }),
     });
     const node = this.net.add(ip, client, clockOffsetMs);

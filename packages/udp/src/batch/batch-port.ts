@@ -16,7 +16,7 @@ import type { Manner } from "./send-batch.ts";
 import { type BoundSocket, bindSocket, connectSocket } from "./socket.ts";
 
 const scratch = new Uint32Array(5);
-const manner = { ecn: 0, ttl: 0, local: new Uint32Array(5) };
+const manner = { ecn: 0, ttl: 0, isWhole: false, local: new Uint32Array(5) };
 
 /** A port of a machine's that is read and written in batches. */
 export class BatchPort implements UdpPort, SocketOwner {
@@ -121,6 +121,7 @@ export function openBatchPort(
 function mannerOf(options: SendOptions | undefined): Manner {
   manner.ecn = options?.ecn ?? 0;
   manner.ttl = options?.ttl ?? 0;
+  manner.isWhole = options?.dontFragment ?? false;
   if (options?.local === undefined) manner.local.fill(0);
   else writeAddressWords(manner.local, 0, options.local);
   // A port has nothing to do with it, and would keep apart what belongs together.

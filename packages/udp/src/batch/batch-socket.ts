@@ -1,6 +1,7 @@
 import type { DropWord } from "../counters.ts";
 import type { Pollable } from "./poller.ts";
 import type { Manner, Sender } from "./send-batch.ts";
+import { setWhole } from "./socket.ts";
 import type { SocketIo } from "./socket-io.ts";
 import { errorName } from "./system-calls.ts";
 
@@ -26,7 +27,8 @@ export class BatchSocket implements Pollable, Sender {
   /** Otherwise another thread reads it, and this one only writes. */
   readonly #isRead: boolean;
   readonly #waiting: { readonly bytes: Uint8Array; readonly name: Uint8Array }[] = [];
-  readonly #manner = { ecn: 0, ttl: 0, local: new Uint32Array(5) };
+  #isWhole = false;
+  readonly #manner = { ecn: 0, ttl: 0, isWhole: false, local: new Uint32Array(5) };
 
   constructor(fd: number, segments: boolean, isRead: boolean, io: SocketIo, owner: SocketOwner) {
     this.fd = fd;
@@ -52,6 +54,13 @@ export class BatchSocket implements Pollable, Sender {
     this.#io.outgoing.flush();
     this.isOpen = false;
     if (this.#isRead) this.#io.remove(this);
+  }
+
+  keepWhole(family: 4 | 6, isWhole: boolean): string | undefined {
+    if (isWhole === this.#isWhole) return undefined;
+    const fault = setWhole(this.#io.calls, this.fd, family, isWhole);
+    if (fault === undefined) this.#isWhole = isWhole;
+    return fault;
   }
 
   wait(bytes: Uint8Array, name: Uint8Array): void {

@@ -19,6 +19,8 @@ const copyBytes = 262_144;
 const nameSlotBytes = 32;
 const controlSlotBytes = 128;
 const headBytes = 4;
+/** Every path takes segments of this size, and none of them is the reason of a refusal. */
+const surelyTakenBytes = 1_232;
 
 /** What an arena has to have for one. */
 export const sendBatchBytes: number =
@@ -35,6 +37,8 @@ export interface Sender {
   readonly fd: number;
   /** Whether the kernel may be given several datagrams as one; withdrawn when it refuses. */
   segments: boolean;
+  /** Before datagrams are sent that must, or need not, stay whole; gives the system's word for why that cannot be, or nothing. */
+  keepWhole(family: 4 | 6, isWhole: boolean): string | undefined;
   /** What did not fit into the system's buffer, of one datagram each. `name` is a struct sockaddr. */
   wait(bytes: Uint8Array, name: Uint8Array): void;
   /** A datagram was refused with the system's word, and is lost. */
@@ -46,6 +50,8 @@ export interface Manner {
   readonly ecn: number;
   /** 0 for the usual. */
   readonly ttl: number;
+  /** It must not be fragmented. */
+  readonly isWhole: boolean;
   /** As address words; the first is 0 for the system's choice. */
   readonly local: Uint32Array;
 }
@@ -69,6 +75,7 @@ export class SendBatch {
   readonly #local = new Uint32Array(5 * maxMessages);
   readonly #ecn = new Uint8Array(maxMessages);
   readonly #ttl = new Uint8Array(maxMessages);
+  readonly #isWhole = new Uint8Array(maxMessages);
   readonly #pieceCount = new Uint32Array(maxMessages);
   /** Where its last piece ends, in the arena. */
   readonly #pieceEnd = new Uint32Array(maxMessages);
@@ -145,7 +152,7 @@ export class SendBatch {
     while (first < count) {
       const sender = this.#senders[first];
       let end = first + 1;
-      while (end < count && this.#senders[end] === sender) end++;
+      while (end < count && this.#senders[end] === sender && this.#isWhole[end] === this.#isWhole[first]) end++;
       if (sender !== undefined) this.#send(sender, first, end);
       first = end;
     }
@@ -159,7 +166,7 @@ export class SendBatch {
     for (let message = newest; message >= oldest; message--) {
       if (!this.#isAlike(message, sender, to, toAt, manner)) continue;
       // An older one would be overtaken by it.
-      if (this.#hasRoom(message, length)) return message;
+      if ((this.#isWhole[message] !== 0) === manner.isWhole && this.#hasRoom(message, length)) return message;
       break;
     }
     if (this.#count === maxMessages) this.flush();
@@ -198,6 +205,7 @@ export class SendBatch {
     }
     this.#ecn[message] = manner.ecn;
     this.#ttl[message] = manner.ttl;
+    this.#isWhole[message] = manner.isWhole ? 1 : 0;
     this.#pieceCount[message] = 0;
     this.#pieceEnd[message] = 0;
     this.#segmentBytes[message] = 0;
@@ -231,6 +239,11 @@ export class SendBatch {
   }
 
   #send(sender: Sender, start: number, end: number): void {
+    const fault = sender.keepWhole(familyOf(this.#to, 5 * start), this.#isWhole[start] !== 0);
+    if (fault !== undefined) {
+      for (let message = start; message < end; message++) sender.failed(fault);
+      return;
+    }
     for (let message = start; message < end; message++) this.#writeHead(message);
     let first = start;
     while (first < end) {
@@ -260,8 +273,9 @@ export class SendBatch {
   /** What is refused as several datagrams may pass one by one: where a path or a device takes no segments. */
   #refused(sender: Sender, message: number, code: string): void {
     if ((this.#segmentCount[message] ?? 0) < 2) return sender.failed(code);
-    // Of other refusals (no route, no memory, a firewall) segments are not the reason.
-    if (code === "EIO" || code === "EINVAL") sender.segments = false;
+    // Of other refusals (no route, no memory, a firewall) segments are not the reason, nor is their number where each is too large.
+    const isTooLarge = code === "EINVAL" && (this.#segmentBytes[message] ?? 0) > surelyTakenBytes;
+    if ((code === "EIO" || code === "EINVAL") && !isTooLarge) sender.segments = false;
     this.#split(message, (bytes, name) => {
       const sent = this.#calls.sendto(sender.fd, bytes, bytes.length, dontWait | noSignal, name, name.length);
       if (sent >= 0) return;

@@ -10,8 +10,10 @@ export const option = {
   ipTos: 1,
   ipTtl: 2,
   ipPacketInfo: 8,
+  ipMtuDiscover: 10,
   ipReceiveTos: 13,
   ip6HopLimit: 52,
+  ip6MtuDiscover: 23,
   ip6Only: 26,
   ip6ReceivePacketInfo: 49,
   ip6PacketInfo: 50,
@@ -19,4 +21,12 @@ export const option = {
   ip6TrafficClass: 67,
   udpSegment: 103,
   udpGro: 104,
+} as const;
+
+/** Values of `ipMtuDiscover` and `ip6MtuDiscover`. */
+export const mtuDiscovery = {
+  /** Linux's own: what is larger than the path is known to take is fragmented. */
+  want: 1,
+  /** Nothing is fragmented, whatever is known of the path. */
+  probe: 3,
 } as const;

@@ -1,6 +1,6 @@
 import { type Address, addressFromWords, type PortRequest, withPort, writeAddressWords } from "@fractal-punch/machine";
 import { nameBytes, nameLength, readName, writeName } from "./socket-names.ts";
-import { level, option } from "./socket-options.ts";
+import { level, mtuDiscovery, option } from "./socket-options.ts";
 import { errorName, type SystemCalls } from "./system-calls.ts";
 
 const inet = { 4: 2, 6: 10 } as const;
@@ -77,6 +77,13 @@ function setOptions(calls: SystemCalls, fd: number, request: PortRequest): Pick<
   }
   const gathers = set(calls, fd, level.udp, option.udpGro, 1);
   return { gathers, segments: set(calls, fd, level.udp, option.udpSegment, 0) };
+}
+
+/** Whether what is sent from now on must stay whole on its way; gives the system's word for why that cannot be, or nothing. */
+export function setWhole(calls: SystemCalls, fd: number, family: 4 | 6, isWhole: boolean): string | undefined {
+  const [ofLevel, name] = family === 4 ? [level.ip, option.ipMtuDiscover] : [level.ip6, option.ip6MtuDiscover];
+  const value = isWhole ? mtuDiscovery.probe : mtuDiscovery.want;
+  return set(calls, fd, ofLevel, name, value) ? undefined : errorName(calls.error());
 }
 
 function set(calls: SystemCalls, fd: number, ofLevel: number, name: number, value: number): boolean {

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { connect, type Lab, type LabNode, offer, runIn, serve, type UdpProbe } from "@fractal-punch/lab";
+import { portRestrictedCone } from "@fractal-punch/sim/internet";
+import { labTest } from "./lab-test.ts";
+
+const tunnel = "127.0.0.1:7001";
+const burst = 10;
+const lengthBytes = 1200;
+
+labTest(
+  "in a tunnel datagrams go whole where the path takes them, and are cut when it does no more, though nothing says so",
+  async (lab) => {
+    const { echoes, packets, narrow } = await tunnelled(lab, 1400);
+    for (let before = -Infinity; packets() - before >= 2 * burst; ) {
+      before = packets();
+      await echoes();
+    }
+    await narrow(1262);
+    await echoes();
+  },
+);
+
+interface Tunnelled {
+  /** Has a burst of datagrams echoed through the tunnel, each sent until it is. */
+  echoes(): Promise<void>;
+  /** How many packets have left the client's machine. */
+  packets(): number;
+  narrow(mtuBytes: number): Promise<void>;
+}
+
+async function tunnelled(lab: Lab, mtuBytes: number): Promise<Tunnelled> {
+  const server = await lab.topology.addNode("server");
+  const hostRouter = await lab.topology.addModelRouter("host-router", portRestrictedCone);
+  const clientRouter = await lab.topology.addModelRouter("client-router", portRestrictedCone, { mtuBytes });
+  const [host, client] = [await hostRouter.addNode("host"), await clientRouter.addNode("client")];
+  await serve(lab, server);
+  const service = await lab.probe(host).open("127.0.0.1:7000", { echo: true });
+  const { invite } = await offer(lab, server, host, ["--udp", service]);
+  await connect(lab, client, invite, tunnel);
+  const probe = lab.probe(client);
+  const socket = await probe.open("127.0.0.1:0");
+  let sent = 0;
+  return {
+    echoes: async () => {
+      for (let i = 0; i < burst; i++) await echoed(probe, socket, `${sent++} `.padEnd(lengthBytes, "."));
+    },
+    packets: () => packetsFrom(client),
+    narrow: (narrowerBytes) => lab.topology.changeLine(clientRouter, { mtuBytes: narrowerBytes }),
+  };
+}
+
+async function echoed(probe: UdpProbe, socket: string, text: string): Promise<void> {
+  const repeat = setInterval(() => probe.send(text, socket, tunnel), 200);
+  probe.send(text, socket, tunnel);
+  try {
+    assert.equal(await probe.received(text, socket), tunnel);
+  } finally {
+    clearInterval(repeat);
+  }
+}
+
+/** From the ninth number behind the device's name on: what it has sent. */
+function packetsFrom({ namespace }: LabNode): number {
+  const line = runIn(namespace, "cat", ["/proc/net/dev"])
+    .split("\n")
+    .find((each) => each.trim().startsWith("net:"));
+  return Number(line?.trim().split(/\s+/)[10]);
+}
