@@ -1,17 +1,30 @@
 import assert from "node:assert/strict";
-import { connect, type Lab, type LabNode, offer, runIn, serve, type UdpProbe } from "@fractal-punch/lab";
+import {
+  configureLinks,
+  connect,
+  type Lab,
+  type LabNode,
+  offer,
+  runIn,
+  serve,
+  type UdpProbe,
+} from "@fractal-punch/lab";
 import { portRestrictedCone } from "@fractal-punch/sim/internet";
+import { abilities, chooseDatagramDriver } from "@fractal-punch/udp";
 import { labTest } from "./lab-test.ts";
 
 const tunnel = "127.0.0.1:7001";
 const burst = 10;
+/** Each datagram and its echo whole, with probes beside them; 10 more where one of the two is cut. */
+const wholePackets = 2 * burst + 8;
+const { dontFragment: isSearched } = abilities[chooseDatagramDriver().kind];
 const lengthBytes = 1200;
 
 labTest(
   "in a tunnel datagrams go whole where the path takes them, and are cut when it does no more, though nothing says so",
   async (lab) => {
     const { echoes, packets, narrow } = await tunnelled(lab, 1400);
-    for (let before = -Infinity; packets() - before >= 2 * burst; ) {
+    for (let before = -Infinity; isSearched && packets() - before > wholePackets; ) {
       before = packets();
       await echoes();
     }
@@ -23,7 +36,7 @@ labTest(
 interface Tunnelled {
   /** Has a burst of datagrams echoed through the tunnel, each sent until it is. */
   echoes(): Promise<void>;
-  /** How many packets have left the client's machine. */
+  /** How many packets have left the client's machine and the host's. */
   packets(): number;
   narrow(mtuBytes: number): Promise<void>;
 }
@@ -33,6 +46,8 @@ async function tunnelled(lab: Lab, mtuBytes: number): Promise<Tunnelled> {
   const hostRouter = await lab.topology.addModelRouter("host-router", portRestrictedCone);
   const clientRouter = await lab.topology.addModelRouter("client-router", portRestrictedCone, { mtuBytes });
   const [host, client] = [await hostRouter.addNode("host"), await clientRouter.addNode("client")];
+  // Here the system itself refuses what is larger; on the client's way it vanishes.
+  configureLinks(host.namespace, [`link set net mtu ${mtuBytes}`]);
   await serve(lab, server);
   const service = await lab.probe(host).open("127.0.0.1:7000", { echo: true });
   const { invite } = await offer(lab, server, host, ["--udp", service]);
@@ -44,7 +59,7 @@ async function tunnelled(lab: Lab, mtuBytes: number): Promise<Tunnelled> {
     echoes: async () => {
       for (let i = 0; i < burst; i++) await echoed(probe, socket, `${sent++} `.padEnd(lengthBytes, "."));
     },
-    packets: () => packetsFrom(client),
+    packets: () => packetsFrom(client) + packetsFrom(host),
     narrow: (narrowerBytes) => lab.topology.changeLine(clientRouter, { mtuBytes: narrowerBytes }),
   };
 }
