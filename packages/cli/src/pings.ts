@@ -6,7 +6,7 @@ import type { Output } from "./output.ts";
 import { pathText, sinceMs } from "./path-report.ts";
 import { decodePing, encodePing, pingTokenBytes } from "./ping-datagram.ts";
 import { msText } from "./quantity.ts";
-import { sendUnlessClosed } from "./tunnel-end.ts";
+import { sendOrLose } from "./tunnel-end.ts";
 
 /** A reply that takes longer counts as lost. */
 const replyWaitMs = 2000;
@@ -90,11 +90,11 @@ export class Pings {
   async #sendAll(connection: Connection, startedAtMs: number): Promise<void> {
     const { intervalMs, count, untilDirectMs = Infinity } = this.#plan;
     // The first may have gone as early data; then the next follows an interval after it.
-    if (this.#sent === 0) sendUnlessClosed(connection, this.next());
+    if (this.#sent === 0) sendOrLose(connection, this.next());
     while (this.#sent < count) {
       await this.#pause(intervalMs);
       if (this.#ended.signal.aborted || performance.now() - startedAtMs > untilDirectMs) return;
-      sendUnlessClosed(connection, this.next());
+      sendOrLose(connection, this.next());
     }
     if (this.#sentAtMs.size > 0) await this.#pause(replyWaitMs);
   }

@@ -3,6 +3,8 @@ import { type Connection, PunchError } from "@fractal-punch/peer";
 import { Cutter, type FlowDatagram, Joiner, maxTunnelledBytes } from "./pieces.ts";
 import type { Warn } from "./warnings.ts";
 
+const lost: ReadonlySet<string> = new Set(["CLOSED", "TOO_LARGE"]);
+
 export class TunnelEnd {
   readonly #connection: Connection;
   readonly #cutter = new Cutter();
@@ -13,7 +15,7 @@ export class TunnelEnd {
 
   constructor(connection: Connection, warn: Warn) {
     this.#connection = connection;
-    this.#send = (datagram) => sendUnlessClosed(connection, datagram);
+    this.#send = (datagram) => sendOrLose(connection, datagram);
     this.#warn = warn;
   }
 
@@ -35,11 +37,14 @@ export class TunnelEnd {
   }
 }
 
-/** Sends, unless the session has closed: then its "close" event tells of it, and the datagram is lost like any other. */
-export function sendUnlessClosed(connection: Connection, datagram: Uint8Array): void {
+/**
+ * Sends, or loses the datagram like any other: when the session has closed, of which its "close" event tells, and when its
+ * path takes less than the other end's does, or than it did when the datagram was cut.
+ */
+export function sendOrLose(connection: Connection, datagram: Uint8Array): void {
   try {
     connection.send(datagram);
   } catch (error) {
-    if (!(error instanceof PunchError && error.code === "CLOSED")) throw error;
+    if (!(error instanceof PunchError && lost.has(error.code))) throw error;
   }
 }

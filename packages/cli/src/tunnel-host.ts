@@ -4,7 +4,7 @@ import type { Connection } from "@fractal-punch/peer";
 import { UdpSocket } from "@fractal-punch/udp";
 import { FlowTable } from "./flow-table.ts";
 import { isPing } from "./pieces.ts";
-import { sendUnlessClosed, TunnelEnd } from "./tunnel-end.ts";
+import { sendOrLose, TunnelEnd } from "./tunnel-end.ts";
 import type { Warn } from "./warnings.ts";
 
 const sweepMs = 10_000;
@@ -27,7 +27,7 @@ export function serveTunnel(connection: Connection, service: Service): void {
   });
   const sweeper = setInterval(() => flows.endIdle(performance.now()), sweepMs).unref();
   connection.lendTo((bytes) => {
-    if (isPing(bytes)) sendUnlessClosed(connection, bytes);
+    if (isPing(bytes)) sendOrLose(connection, bytes);
     else toService(service, flows, end, bytes);
   });
   connection.on("close", () => {
@@ -38,7 +38,7 @@ export function serveTunnel(connection: Connection, service: Service): void {
 
 /** Sends every datagram back until the session closes. */
 export function serveEcho(connection: Connection): void {
-  connection.lendTo((bytes) => sendUnlessClosed(connection, bytes));
+  connection.lendTo((bytes) => sendOrLose(connection, bytes));
 }
 
 function toService(service: Service, flows: FlowTable<UdpSocket>, end: TunnelEnd, bytes: Uint8Array): void {

@@ -121,7 +121,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   /**
    * The largest datagram that `send` takes now. At least 1,195 bytes, which every path takes; up to 1,439 while the path is
    * direct and has shown that it takes packets of that size. It rises a moment after the path has become direct, and falls
-   * at once when that path goes silent or changes, so ask before each datagram.
+   * at once when that path goes silent or changes, so ask before each datagram. The other end's is another: what came from
+   * there may be too large to be sent back.
    */
   get maxDatagramBytes(): number {
     return this.#limitBytes;

@@ -241,7 +241,7 @@ export class SendBatch {
   #send(sender: Sender, start: number, end: number): void {
     const fault = sender.keepWhole(familyOf(this.#to, 5 * start), this.#isWhole[start] !== 0);
     if (fault !== undefined) {
-      for (let message = start; message < end; message++) sender.failed(fault);
+      for (let message = start; message < end; message++) this.#split(message, () => sender.failed(fault));
       return;
     }
     for (let message = start; message < end; message++) this.#writeHead(message);
