@@ -175,12 +175,16 @@ testBoth(
     server.act((out) => out.closeStream(1, from));
     assert.equal(deadlines.length, 1);
     deadlines[0]?.();
+    // Of TLS the rest is cut off in the next turn; a client that read before would get it.
+    await turn();
     let received = 0;
     client.on("data", (piece: Buffer) => {
       received += piece.length;
     });
+    // It is reset, which not every version of Node tells from an end.
+    const closed = new Promise((resolve) => client.once("close", resolve));
     client.on("error", () => {}).resume();
-    await once(client, "close");
+    await closed;
     assert.ok(received < 25_000 * server.driver.counters.sent, "the system has forgotten what it had not delivered");
     assert.deepEqual(streamInputs(server), ["stream-opened"]);
     await server.driver.close();
