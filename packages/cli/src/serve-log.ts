@@ -1,6 +1,7 @@
 /** What a running server tells: JSON lines by pino, or on a terminal lines for people. */
 import { type Address, addressText, ipText, type Transport, withPort } from "@fractal-punch/machine";
 import type { ServeEvent } from "@fractal-punch/server";
+import { LineWriter } from "./line-writer.ts";
 import type { Fields } from "./output.ts";
 
 type Level = "info" | "warn";
@@ -22,13 +23,11 @@ export async function openLog(json: boolean): Promise<Log> {
   if (!json)
     return ({ level, text, advice }) =>
       console.log(`${timeText()} ${level === "warn" ? "Note: " : ""}${text}${advice ?? ""}`);
-  const { pino, stdTimeFunctions } = await import("pino");
-  const logger = pino({
-    base: null,
-    timestamp: stdTimeFunctions.isoTime,
-    formatters: { level: (level) => ({ level }) },
-  });
-  return ({ level, event, fields, text }) => logger[level]({ event, ...fields }, text);
+  const { pino } = await import("pino");
+  const settings = { base: null, timestamp: isoTime, formatters: { level: (level: string) => ({ level }) } };
+  const logger = pino(settings, new LineWriter(process.stdout.fd, (lines) => log(lostLine(lines))));
+  const log: Log = ({ level, event, fields, text }) => logger[level]({ event, ...fields }, text);
+  return log;
 }
 
 /** The line for an event; `undefined` for one that is told in another way. */
@@ -190,6 +189,22 @@ function warn(event: string, fields: Fields, text: string): LogLine {
 /** Enough of a host id to know it again. */
 function short(hostId: string): string {
   return `${hostId.slice(0, 8)}…`;
+}
+
+function lostLine(lines: number): LogLine {
+  const text = `${lines} lines of this log are lost: what reads it is too slow.`;
+  return warn("log-lines-lost", { lines }, text);
+}
+
+let lastMs = 0;
+let lastIsoTime = "";
+
+/** pino's field of the time; made once for all lines of a millisecond. */
+function isoTime(): string {
+  const ms = Date.now();
+  if (ms !== lastMs) lastIsoTime = `,"time":"${new Date(ms).toISOString()}"`;
+  lastMs = ms;
+  return lastIsoTime;
 }
 
 function timeText(): string {

@@ -145,12 +145,13 @@ test("SIGINT ends ping with its verdict and 130", async (t) => {
   assert.equal(eventsOf(ended).at(-1)?.["event"], "verdict");
 });
 
-test("a reader that goes away ends a ping, and not a host", async (t) => {
+test("a reader that goes away ends a ping, and not a host or a server", async (t) => {
   const machine = new Machine(t);
-  await startServer(machine);
+  const { serve } = await startServer(machine);
   const host = machine.start(["host", "--echo", "--json"]);
   await host.event("registered");
   host.process.stdout?.destroy();
+  serve.process.stdout?.destroy();
   const pings = [
     await machine.run(["ping", "--count", "1", "--json"]),
     await machine.run(["ping", "--count", "1", "--json"]),
@@ -161,4 +162,5 @@ test("a reader that goes away ends a ping, and not a host", async (t) => {
   endless.process.stdout?.destroy();
   assert.equal((await endless.ended).code, 0);
   assert.equal((await host.signal("SIGTERM")).code, 0);
+  assert.equal((await serve.signal("SIGTERM")).code, 0);
 });
