@@ -207,8 +207,8 @@ export interface ConnectRequest {
   readonly username: string;
   readonly timeMs: number;
   /** Absent when only the nonce is returned. */
-  readonly approach?: Approach;
-  readonly nonce?: Uint8Array;
+  readonly approach?: Approach | undefined;
+  readonly nonce?: Uint8Array | undefined;
 }
 
 export function encodeConnect(
@@ -236,9 +236,7 @@ export function decodeConnect(message: StunMessage): ConnectRequest | undefined 
 export function decodeConnectBody(message: StunMessage): Omit<ConnectRequest, "username"> | undefined {
   const timeMs = u64Of(message, Attribute.time);
   if (timeMs === undefined) return undefined;
-  const approach = approachOf(message);
-  const nonce = message.value(Attribute.nonce);
-  return { timeMs, ...(approach && { approach }), ...(nonce && { nonce }) };
+  return { timeMs, approach: approachOf(message), nonce: message.value(Attribute.nonce) };
 }
 
 export interface Connected {
@@ -282,12 +280,12 @@ export function decodeConnected(message: StunMessage): Connected | undefined {
 
 export interface Introduction {
   /** The client's server-seen address; absent when it came by a stream, since no UDP goes there. */
-  readonly client?: Address;
+  readonly client?: Address | undefined;
   /** The host's channel to this client. */
   readonly channel: number;
   readonly proven: boolean;
   /** Absent when the server only tells that the client's address is proven. */
-  readonly approach?: Approach;
+  readonly approach?: Approach | undefined;
 }
 
 export function encodeIntroduction(

@@ -18,9 +18,13 @@ function alphabetOf(characters: string): Alphabet {
   return { codes, digits };
 }
 
-/** The characters as bytes; characters above 255 do not occur in what this project writes, and become "?". */
-export function asciiBytes(text: string): Uint8Array {
-  const bytes = new Uint8Array(text.length);
+/**
+ * The characters as bytes; characters above 255 do not occur in what this project writes, and become "?". In `room`, if
+ * there is enough: then they are valid until that is used again.
+ */
+export function asciiBytes(text: string, room?: Uint8Array): Uint8Array {
+  const fits = room !== undefined && text.length <= room.length;
+  const bytes = fits ? room.subarray(0, text.length) : new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
     if (code > 0xff)

@@ -61,9 +61,12 @@ export function clientUsername(expirySeconds: number, hostId: string, mintedBy?:
   return mintedBy === undefined ? `${expirySeconds}:client/${hostId}` : `${expirySeconds}:client/${hostId}:${mintedBy}`;
 }
 
+/** For usernames as bytes: an array of more than 64 bytes of its own costs as much as its HMAC. */
+const usernameRoom = new Uint8Array(maxUsernameBytes);
+
 /** `key`: the operator secret, or the password of the host that mints. */
 export function ticketPassword(macs: Macs, key: string, username: string): string {
-  return base64UrlText(macs.hmacSha256(asciiBytes(key), asciiBytes(username)));
+  return base64UrlText(macs.hmacSha256(asciiBytes(key), asciiBytes(username, usernameRoom)));
 }
 
 export function hostIdText(publicKey: Uint8Array): string {
