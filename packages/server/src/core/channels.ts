@@ -163,7 +163,8 @@ export class Channels {
     this.#pairs.add(pair);
     this.#publish(pair);
     this.#deadlines.set(pair.deadline, this.#endsAt(pair));
-    if (pairsLike(pair).some(({ proven }) => proven)) this.#prove(pair);
+    // A 5-tuple with a proven channel is trusted; there may be thousands on another.
+    if (client.trust > 0 && pairsLike(pair).some(({ proven }) => proven)) this.#prove(pair);
     return pair;
   }
 

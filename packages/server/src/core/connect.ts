@@ -53,7 +53,7 @@ export function handleConnect(state: ServerState, question: Question): Outcome {
   const proves = nonce !== undefined && state.nonces.matches(nonce, from, state.ports.isStream(question.port), epochMs);
   if (nonce !== undefined && !proves) return refused(ErrorCode.staleNonce, key);
   if (ticket.open && !proves && bound?.proven !== true) return refused(ErrorCode.unauthenticated, key);
-  if (!state.buckets.connects.take(now, ticket.username)) return "ticket-rate";
+  if (!ticket.connects.take(now, state.rates.connects)) return "ticket-rate";
   const approved = { ticket, key, registration, approach, introduction };
   const pair = bound ?? bind(state, question, approved);
   if (!(pair instanceof Pair)) return refused(pair, key);
@@ -107,8 +107,8 @@ function bind(state: ServerState, question: Question, approved: Approved): Pair 
 }
 
 function takeIntroduction(state: ServerState, now: number, ticket: ClientTicket): boolean {
-  const { clientIntroductions, hostIntroductions } = state.buckets;
-  return clientIntroductions.take(now, ticket.username) && hostIntroductions.take(now, ticket.host);
+  const { rates, buckets } = state;
+  return ticket.introductions.take(now, rates.introductions) && buckets.hostIntroductions.take(now, ticket.host);
 }
 
 /** Tells both at the same moment; again for each repeat, so that a lost message needs no timer here. */
@@ -131,12 +131,8 @@ function introduce(state: ServerState, question: Question, approved: Approved, p
   if (sent !== "served") return sent;
   if (!proven) state.rules.addCredit(pair.host.credit, message.bytes.length - answerBytes.length);
   pair.activeAt = now;
-  const introduction = {
-    ...(!pair.client.tuple.isStream && { client: from }),
-    channel: pair.host.number,
-    proven,
-    ...(approach && { approach }),
-  };
+  const client = pair.client.tuple.isStream ? undefined : from;
+  const introduction = { client, channel: pair.host.number, proven, approach };
   const signature = { macs: primitives, key: registration.key };
   const { port, address, options } = pair.host.tuple;
   out.send(port, address, encodeIntroduction(builder, transactionId, introduction, signature), options);

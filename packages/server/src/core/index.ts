@@ -1,5 +1,5 @@
 export { AddressTable } from "./address-table.ts";
-export type { Rate } from "./buckets.ts";
+export type { Rate } from "./bucket.ts";
 export type { ClassicDrop, ClassicWord } from "./classic-counters.ts";
 export { type Counters, type ReportWord, type ServedWord, Tally } from "./counters.ts";
 export type { RegistrationEnd, ServerEvent } from "./events.ts";

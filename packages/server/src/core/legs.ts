@@ -12,6 +12,7 @@ export type Leg = number;
 export type LegState = "absent" | "lapsed" | "udp" | "stream";
 
 const states: readonly LegState[] = ["absent", "lapsed", "udp", "stream"];
+const firstLive = states.indexOf("udp");
 
 export const legWords = 8;
 const sequenceAt = 0;
@@ -60,7 +61,7 @@ export class Legs {
   }
 
   isLive(leg: Leg): boolean {
-    return this.#word(leg, stateAt) >= states.indexOf("udp");
+    return this.#word(leg, stateAt) >= firstLive;
   }
 
   /** The highest SEQUENCE taken. */

@@ -1,5 +1,5 @@
 /** Every maximum, lifetime and rate of the server. An operator may change them; reaching one is counted and harmless. */
-import type { Rate } from "./buckets.ts";
+import type { Rate } from "./bucket.ts";
 
 export interface Limits {
   /** Registered hosts, and those that are held for their live channels. */

@@ -1,6 +1,7 @@
 /** Tells the operator of each match. Nothing proves who asked, so the log is bounded: what is beyond is counted. */
 import type { Address4, Outbox } from "@fractal-punch/machine";
-import { Buckets, type Rate } from "./buckets.ts";
+import type { Rate } from "./bucket.ts";
+import { Buckets } from "./buckets.ts";
 import type { ClassicCounts } from "./classic-counters.ts";
 import type { ServerEvent } from "./events.ts";
 import type { PrefixBuckets } from "./prefix-buckets.ts";

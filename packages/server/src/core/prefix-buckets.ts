@@ -3,7 +3,8 @@
  * in a /48, because whoever has one /64 often has a whole /48. Loopback has no bucket.
  */
 import { type Address, type AddressKey, addressScope, prefixKey } from "@fractal-punch/machine";
-import { Buckets, type Rate } from "./buckets.ts";
+import type { Rate } from "./bucket.ts";
+import { Buckets } from "./buckets.ts";
 
 const ip6Prefixes = [
   { bits: 64, tokens: 1 },

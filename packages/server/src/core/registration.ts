@@ -113,7 +113,10 @@ export class Registration {
   /** Those that UDP may reach it at. */
   get addresses(): Address[] {
     const addresses: Address[] = [];
-    for (const leg of this.liveLegs) if (this.#isUdp(leg)) addresses.push(this.reach(leg).address);
+    for (const family of families) {
+      const leg = this.leg(family);
+      if (this.#isUdp(leg)) addresses.push(this.reach(leg).address);
+    }
     return addresses;
   }
 
@@ -125,14 +128,16 @@ export class Registration {
     const latest = this.#latestLeg;
     if (latest !== undefined && !this.#isUdp(latest)) return latest;
     const own = this.leg(family);
-    return this.#isUdp(own) ? own : this.liveLegs.find((leg) => this.#isUdp(leg));
+    if (this.#isUdp(own)) return own;
+    const other = this.leg(family === 4 ? 6 : 4);
+    return this.#isUdp(other) ? other : undefined;
   }
 
   get #latestLeg(): Leg | undefined {
     const { legs } = this.#tables.hosts;
-    const [first, second] = this.liveLegs;
-    if (first === undefined || second === undefined) return first;
-    return legs.sequence(second) > legs.sequence(first) ? second : first;
+    const [first, second] = [this.leg(4), this.leg(6)];
+    if (!legs.isLive(second)) return legs.isLive(first) ? first : undefined;
+    return !legs.isLive(first) || legs.sequence(second) > legs.sequence(first) ? second : first;
   }
 
   #isUdp(leg: Leg): boolean {

@@ -10,6 +10,7 @@ import {
 } from "@fractal-punch/machine";
 import { asciiBytes, concatBytes, StunBuilder } from "@fractal-punch/wire";
 import { AddressTable } from "./address-table.ts";
+import { BucketRate } from "./bucket.ts";
 import { Buckets } from "./buckets.ts";
 import { Channels } from "./channels.ts";
 import { Classic } from "./classic.ts";
@@ -64,12 +65,8 @@ export interface StateBuckets {
   readonly prefixHints: PrefixBuckets;
   /** By username. */
   readonly registers: Buckets<string>;
-  /** By username. */
-  readonly connects: Buckets<string>;
   /** By a client's username, or a host. */
   readonly reports: Buckets<string>;
-  /** By username. */
-  readonly clientIntroductions: Buckets<string>;
   /** By host. */
   readonly hostIntroductions: Buckets<string>;
   /** Classic requests over UDP. */
@@ -83,6 +80,12 @@ export interface StateBuckets {
   readonly streams: PrefixBuckets;
   /** By username. */
   readonly dials: Buckets<string>;
+}
+
+/** Of the buckets that tickets have. */
+export interface StateRates {
+  readonly connects: BucketRate;
+  readonly introductions: BucketRate;
 }
 
 export interface ServerState {
@@ -124,6 +127,7 @@ export interface ServerState {
   readonly classic: Classic | undefined;
   readonly turn: TurnState | undefined;
   readonly buckets: StateBuckets;
+  readonly rates: StateRates;
 }
 
 /** Two for each pair of channels, and as many again for TURN's; what finds no room is relayed by the control plane. */
@@ -179,6 +183,10 @@ export function createState(options: ServerOptions): ServerState {
     classic: options.classic ? new Classic(ports, limits, counters.classic, streams, buckets) : undefined,
     turn: options.turn && createTurnState(options.turn, shared),
     buckets,
+    rates: {
+      connects: new BucketRate(limits.connectRate),
+      introductions: new BucketRate(limits.clientIntroductionRate),
+    },
   };
 }
 
@@ -190,9 +198,7 @@ function createBuckets(limits: Limits, hash: HalfSipHash): StateBuckets {
     hints: new Buckets(limits.hintRate, limits.buckets, () => new AddressTable(hash)),
     prefixHints: new PrefixBuckets(limits.prefixHintRate, limits.buckets),
     registers: new Buckets(limits.registerRate, limits.buckets),
-    connects: new Buckets(limits.connectRate, limits.buckets),
     reports: new Buckets(limits.reportRate, limits.buckets),
-    clientIntroductions: new Buckets(limits.clientIntroductionRate, limits.buckets),
     hostIntroductions: new Buckets(limits.hostIntroductionRate, limits.buckets),
     classic: new PrefixBuckets(limits.classicRate, limits.buckets),
     classicAsks: new PrefixBuckets(limits.classicAskRate, limits.buckets),

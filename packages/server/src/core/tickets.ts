@@ -16,6 +16,7 @@ import {
   ticketPassword,
   ticketScope,
 } from "@fractal-punch/wire";
+import { Bucket } from "./bucket.ts";
 import type { Clock } from "./clock.ts";
 import { Generations } from "./generations.ts";
 import type { Limits } from "./limits.ts";
@@ -45,7 +46,9 @@ export interface ClientTicket extends AnyTicket {
   /** The host's public key, one character a byte. */
   readonly host: string;
   /** The host's ticket that it was derived from; absent when the operator minted it. */
-  readonly minter?: HostTicket;
+  readonly minter: HostTicket | undefined;
+  readonly connects: Bucket;
+  readonly introductions: Bucket;
 }
 
 export type KnownTicket = HostTicket | ClientTicket;
@@ -127,19 +130,19 @@ export class Tickets {
     const host = asciiText(hostKey);
     const { hostUsername, hostId } = scope;
     const minter = hostUsername === undefined ? undefined : this.#ticket(now, hostUsername);
-    if (minter?.kind !== "host") {
-      return { kind: "client", hostId, host, expiresAtMs, open: false, ...this.#keyed(username, this.#secret) };
-    }
-    const { open } = minter;
-    const earlierMs = Math.min(expiresAtMs, minter.expiresAtMs);
+    const byHost = minter?.kind === "host" ? minter : undefined;
     return {
       kind: "client",
+      username,
+      password: ticketPassword(this.#macs, byHost?.password ?? this.#secret, username),
+      hash: undefined,
+      expiresAtMs: Math.min(expiresAtMs, byHost?.expiresAtMs ?? Infinity),
+      open: byHost?.open ?? false,
       hostId,
       host,
-      minter,
-      expiresAtMs: earlierMs,
-      open,
-      ...this.#keyed(username, minter.password),
+      minter: byHost,
+      connects: new Bucket(),
+      introductions: new Bucket(),
     };
   }
 
@@ -149,10 +152,7 @@ export class Tickets {
 
   #deriveHost(username: string, name: string, expiresAtMs: number): HostTicket {
     const open = this.#open && name === openName;
-    return { kind: "host", name, expiresAtMs, open, ...this.#keyed(username, open ? openSecret : this.#secret) };
-  }
-
-  #keyed(username: string, mintedWith: string): Pick<AnyTicket, "username" | "password" | "hash"> {
-    return { username, password: ticketPassword(this.#macs, mintedWith, username), hash: undefined };
+    const password = ticketPassword(this.#macs, open ? openSecret : this.#secret, username);
+    return { kind: "host", username, password, hash: undefined, expiresAtMs, open, name };
   }
 }

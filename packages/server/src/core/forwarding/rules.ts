@@ -52,7 +52,6 @@ export class Rules {
   readonly #isShared: boolean;
   #rules = new Numbers();
   #cells = new Numbers();
-  readonly #from = new Uint32Array(addressWords);
   #memory: RuleMemory;
 
   /** At most `maximum`, a power of two. With `isShared` other threads may read them; then there is room for all at once. */
@@ -120,12 +119,16 @@ export class Rules {
     if (number === undefined && this.#grow()) number = this.#rules.take(this.#memory.rules);
     if (number === undefined) return undefined;
     this.#write(number, rule);
-    this.#changeIndex(() => this.#index(number));
+    this.#changeIndex();
+    this.#index(number);
+    this.#changeIndex();
     return number;
   }
 
   withdraw(number: number): void {
-    this.#changeIndex(() => this.#unindex(number));
+    this.#changeIndex();
+    this.#unindex(number);
+    this.#changeIndex();
     // A reader that has it at hand does without the index.
     Atomics.add(this.#memory.ints, this.#memory.ruleAt(number) + field.version, 2);
     this.#rules.giveBack(number);
@@ -161,9 +164,8 @@ export class Rules {
     Atomics.add(ints, at + field.version, 1);
   }
 
-  #changeIndex(change: () => void): void {
-    Atomics.add(this.#memory.ints, indexVersionAt, 1);
-    change();
+  /** Before each change of the index and after it. */
+  #changeIndex(): void {
     Atomics.add(this.#memory.ints, indexVersionAt, 1);
   }
 
@@ -191,8 +193,7 @@ export class Rules {
   #firstSlotOf(number: number): number {
     const { words } = this.#memory;
     const at = this.#memory.ruleAt(number);
-    this.#from.set(words.subarray(at + field.from, at + field.from + addressWords));
-    return this.#memory.firstSlot(words[at + field.port] ?? 0, this.#from, 0, words[at + field.number] ?? 0);
+    return this.#memory.firstSlot(words[at + field.port] ?? 0, words, at + field.from, words[at + field.number] ?? 0);
   }
 
   /** Once nothing is left, so is the memory that it took. */

@@ -1,8 +1,8 @@
 /** Answers to TURN requests: protected as their questions were, or with what is needed to ask properly. */
-import { Attribute, ErrorCode, MessageClass, passwordAlgorithmsValue, type StunBuilder } from "@fractal-punch/wire";
+import { Attribute, ErrorCode, MessageClass, type StunBuilder } from "@fractal-punch/wire";
 import { type Question, reasonOf } from "../question.ts";
 import type { ServerState } from "../state.ts";
-import { type Asker, freshNonce, offeredAlgorithms } from "./asker.ts";
+import { type Asker, freshNonce, offer } from "./asker.ts";
 
 /** Sends what was built last, protected. */
 export function sendProtected(state: ServerState, builder: StunBuilder, question: Question, asker: Asker): void {
@@ -33,7 +33,7 @@ export function refuseStranger(state: ServerState, question: Question, realm: st
   beginError(builder, question, code);
   if (code === ErrorCode.unauthenticated || code === ErrorCode.staleNonce) {
     builder.text(Attribute.realm, realm).attribute(Attribute.nonce, freshNonce(state, question));
-    builder.attribute(Attribute.passwordAlgorithms, passwordAlgorithmsValue(offeredAlgorithms));
+    builder.attribute(Attribute.passwordAlgorithms, offer);
   }
   const bytes = builder.fingerprint().bytes();
   out.send(port, from, bytes, options);

@@ -12,6 +12,7 @@ import {
   type PasswordAlgorithm,
   passwordAlgorithmOf,
   passwordAlgorithmsOf,
+  passwordAlgorithmsValue,
   type StunMessage,
   textOf,
 } from "@fractal-punch/wire";
@@ -28,7 +29,10 @@ export interface Asker {
 }
 
 /** What the server offers, the better one first. */
-export const offeredAlgorithms: readonly PasswordAlgorithm[] = ["sha256", "md5"];
+const offeredAlgorithms: readonly PasswordAlgorithm[] = ["sha256", "md5"];
+
+/** The same as PASSWORD-ALGORITHMS. */
+export const offer: Uint8Array = passwordAlgorithmsValue(offeredAlgorithms);
 
 /**
  * It does not ask for usernames as hashes (RFC 8489 section 14.4), which it knows of the configuration's users only: from
@@ -58,9 +62,8 @@ export function askerOf(state: ServerState, turn: TurnState, question: Question)
   const matches = sha256 ? integrityMatches : integritySha1Matches;
   if (!matches(state.primitives, key, message)) return ErrorCode.unauthenticated;
   credentials.remember(now, user, algorithm, key);
-  const isGood = [from, controlAddress(turn, message)].some(
-    (address) => address && isFresh(state, question, nonce, address),
-  );
+  const control = controlAddress(turn, message);
+  const isGood = isFresh(state, question, nonce, from) || (control && isFresh(state, question, nonce, control));
   return isGood ? { user, key, sha256 } : ErrorCode.staleNonce;
 }
 

@@ -31,17 +31,15 @@ export interface TurnUser {
   /** ms since 1970; `Infinity` for users of the configuration. */
   readonly expiresAtMs: number;
   readonly password: string;
-  readonly hash: string;
+  /** What stands for it in lists of revocations; made when there are any. */
+  hash: string | undefined;
+  /** Its keys, of those algorithms with which it has proven itself. */
+  readonly keys: Record<PasswordAlgorithm, Uint8Array | undefined>;
 }
 
 const mintedForm = /^([0-9]{1,12})(?::.*)?$/;
 /** RFC 8489 section 14.3. */
 const maxUsernameBytes = 508;
-
-/** As it is remembered: with the keys that were asked for. */
-interface KnownUser extends TurnUser {
-  readonly keys: Map<PasswordAlgorithm, Uint8Array>;
-}
 
 export class Credentials {
   readonly realm: string;
@@ -49,7 +47,7 @@ export class Credentials {
   readonly #clock: Clock;
   readonly #revocations: Revocations;
   readonly #maximum: number;
-  readonly #known: Generations<string, KnownUser>;
+  readonly #known: Generations<string, TurnUser>;
   /** Names of the configuration's users, by what USERHASH says. */
   readonly #hashedNames: ReadonlyMap<string, string>;
 
@@ -85,43 +83,37 @@ export class Credentials {
 
   /** The key of a user's messages. Remembered with the user, once the user has shown to know it. */
   key(user: TurnUser, algorithm: PasswordAlgorithm): Uint8Array {
-    const { username, password } = user;
-    const known = isKnown(user) ? user.keys.get(algorithm) : undefined;
-    return known ?? longTermKey(this.#options.primitives, algorithm, username, this.realm, password);
+    const { username, password, keys } = user;
+    return keys[algorithm] ?? longTermKey(this.#options.primitives, algorithm, username, this.realm, password);
   }
 
   /** The user has proven itself with that key. */
   remember(now: number, user: TurnUser, algorithm: PasswordAlgorithm, key: Uint8Array): void {
     const { username } = user;
-    const known = this.#known.get(now, username) ?? { ...user, keys: new Map<PasswordAlgorithm, Uint8Array>() };
-    known.keys.set(algorithm, key);
+    user.keys[algorithm] = key;
     if (this.#known.size >= this.#maximum && !this.#known.get(now, username)) this.#known.shed();
-    this.#known.set(now, username, known);
+    this.#known.set(now, username, user);
   }
 
-  isRevoked({ hash }: TurnUser): boolean {
-    return this.#revocations.has(hash);
+  isRevoked(user: TurnUser): boolean {
+    if (this.#revocations.size === 0) return false;
+    user.hash ??= revocationHash(this.#options.primitives, this.#options.secret, user.username);
+    return this.#revocations.has(user.hash);
   }
 
   #derive(username: string): TurnUser | undefined {
     if (username.length > maxUsernameBytes) return undefined;
     const { primitives, secret, users } = this.#options;
-    const hash = revocationHash(primitives, secret, username);
-    const password = users.get(username);
-    if (password !== undefined) return { username, expiresAtMs: Infinity, password, hash };
+    const own = users.get(username);
+    if (own !== undefined) return userOf(username, Infinity, own);
     const seconds = mintedForm.exec(username)?.[1];
     if (seconds === undefined || ticketScope(username) !== undefined) return undefined;
-    return {
-      username,
-      expiresAtMs: Number(seconds) * 1000,
-      password: mintedPassword(primitives, secret, username),
-      hash,
-    };
+    return userOf(username, Number(seconds) * 1000, mintedPassword(primitives, secret, username));
   }
 }
 
-function isKnown(user: TurnUser): user is KnownUser {
-  return "keys" in user;
+function userOf(username: string, expiresAtMs: number, password: string): TurnUser {
+  return { username, expiresAtMs, password, hash: undefined, keys: { md5: undefined, sha256: undefined } };
 }
 
 /** What coturn's `use-auth-secret` takes: base64 with padding (RFC 4648 section 4) of HMAC-SHA1. */
