@@ -83,7 +83,7 @@ export interface StateBuckets {
 }
 
 /** Of the buckets that tickets have. */
-export interface StateRates {
+interface StateRates {
   readonly connects: BucketRate;
   readonly introductions: BucketRate;
 }
