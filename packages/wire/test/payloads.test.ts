@@ -19,6 +19,7 @@ import {
   encodeFirstPayload,
   encodeFrame,
   encodeKnock,
+  encodePaddedProbe,
   encodeSecondPacket,
   encodeSecondPayload,
   encodeVerdict,
@@ -26,6 +27,8 @@ import {
   inviteText,
   knockMatches,
   knockTag,
+  largestPayloadBytes,
+  probeFrameBytes,
   readCandidates,
   readSealedHeader,
   sealedOverhead,
@@ -66,6 +69,14 @@ test("a probe that is smaller than its reply is not read", () => {
   const probe = encodeFrame({ kind: "probe", id: 7 });
   for (let length = 0; length < probe.length; length++)
     assert.notEqual(decodeFrame(probe.subarray(0, length))?.kind, "probe", `${length} bytes`);
+});
+
+test("a padded probe is a probe, however long", () => {
+  for (const lengthBytes of [probeFrameBytes, 1200, largestPayloadBytes - sealedOverhead]) {
+    const frame = encodePaddedProbe(7, lengthBytes);
+    assert.equal(frame.length, lengthBytes);
+    assert.deepEqual(decodeFrame(frame), { kind: "probe", id: 7 });
+  }
 });
 
 test("a probe reply names no address of an unknown family and none that is IPv4-mapped", () => {

@@ -4,17 +4,13 @@
  */
 import { maxPayloadBytes } from "@fractal-punch/wire";
 import type { Path } from "./path.ts";
+import { mtuCheckMs, mtuRaiseMs, mtuTryGapMs } from "./timing.ts";
 
 /** Of networks that are met: Ethernet, PPPoE, WireGuard, mobile networks and VPNs in them, and IPv6's least. */
 const mtus = [1500, 1492, 1420, 1380, 1280];
 const headerBytes = { 4: 28, 6: 48 };
-/** RFC 8899 section 5.1.2: MAX_PROBES and PMTU_RAISE_TIMER. */
+/** RFC 8899 section 5.1.2: MAX_PROBES. */
 const maxTries = 3;
-const raiseMs = 600_000;
-/** What loses one try is not to lose the next: a path's own probes leave close together at times. */
-const tryGapMs = 250;
-/** While large packets are sent, their size is tried again this often. */
-const checkMs = 1000;
 
 export class MtuSearch {
   /** What the path is proven to take, of UDP's payload. */
@@ -59,7 +55,7 @@ export class MtuSearch {
   /** For one more probe, of number `id`, that may leave now: its size, of UDP's payload; 0 when none is to. */
   nextBytes(now: number, id: number): number {
     const path = this.#path;
-    if (!path || now - this.#lastTryAtMs < tryGapMs) return 0;
+    if (!path || now - this.#lastTryAtMs < mtuTryGapMs) return 0;
     if (this.#tries.length === maxTries) {
       if (!path.isLate(now, this.#lastTryAtMs)) return 0;
       this.#failed(now);
@@ -82,7 +78,7 @@ export class MtuSearch {
 
   /** The largest first, which mostly fits. What is proven goes before what is hoped for. */
   #choice(now: number, family: 4 | 6): number {
-    if (this.isRaised && this.isUsed && now - this.#provenAtMs >= checkMs) {
+    if (this.isRaised && this.isUsed && now - this.#provenAtMs >= mtuCheckMs) {
       this.isUsed = false;
       return this.limitBytes;
     }
@@ -106,7 +102,7 @@ export class MtuSearch {
   #failed(now: number): void {
     if (this.#triedBytes === this.limitBytes) this.limitBytes = maxPayloadBytes;
     this.#failedBytes = this.#triedBytes;
-    this.#raiseAtMs = now + raiseMs;
+    this.#raiseAtMs = now + mtuRaiseMs;
     this.#begin(0);
   }
 }

@@ -34,6 +34,12 @@ export const roundMs = 2000;
 /** The application is at work as long as it sent or received in this time. */
 export const activeMs = 5000;
 export const activeProbeMs = 300;
+/** What loses one try of a packet's size is not to lose the next: a path's own probes leave close together at times. */
+export const mtuTryGapMs = 250;
+/** While large packets are sent, their size is tried again this often. */
+export const mtuCheckMs = 1000;
+/** What failed is tried again (RFC 8899 section 5.1.1: PMTU_RAISE_TIMER). */
+export const mtuRaiseMs = 600_000;
 /** Silence after which a path is doubted, and given up; both are longer where the round trip is. */
 export const suspectMs = 600;
 export const deadMs = 1200;

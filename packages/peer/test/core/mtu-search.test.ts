@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Address, sameIp } from "@fractal-punch/machine";
+import { type Address, sameAddress, sameIp } from "@fractal-punch/machine";
 import type { PeerCommand, PeerEvent } from "@fractal-punch/peer/core";
 import type { Node } from "./small-net.ts";
 import { all, serverAddress, Trio } from "./trio.ts";
@@ -13,6 +13,11 @@ test("both ends find within a second that a direct path takes what Ethernet does
   assert.deepEqual([limitOf(client), limitOf(trio.host)], [1439, 1439]);
   const large = trio.net.log.filter(({ bytes }) => bytes.length > 1232);
   assert.deepEqual(large.map(lengthOf), [1472, 1472]);
+  for (const { from, to, sentAtMs } of large) {
+    const answers = trio.net.log.filter((each) => sameAddress(each.from, to) && sameAddress(each.to, from));
+    const reply = answers.find((each) => each.sentAtMs === sentAtMs + 10);
+    assert.equal(reply?.bytes.length, 56);
+  }
 });
 
 test("a datagram that only such a path takes goes over it in one packet, and over the relay never", () => {
