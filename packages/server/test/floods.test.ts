@@ -27,6 +27,8 @@ test("a flood from ever new prefixes keeps every table within its maximum, and s
     registrations: 1,
     introductions: 1,
     channels: 1,
+    rules: 2,
+    cells: 2,
     tuples: 2,
     tickets: 2,
     revocations: 0,
