@@ -1,4 +1,4 @@
-/** What a running server tells: JSON lines by pino, or on a terminal lines for people. */
+/** What a running server tells: JSON lines, or on a terminal lines for people. */
 import { type Address, addressText, ipText, type Transport, withPort } from "@fractal-punch/machine";
 import type { ServeEvent } from "@fractal-punch/server";
 import { LineWriter } from "./line-writer.ts";
@@ -18,15 +18,13 @@ export interface LogLine {
 
 export type Log = (line: LogLine) => void;
 
-/** Loads pino, which is not small, only where it is wanted. */
-export async function openLog(json: boolean): Promise<Log> {
+export function openLog(json: boolean): Log {
   if (!json)
     return ({ level, text, advice }) =>
       console.log(`${timeText()} ${level === "warn" ? "Note: " : ""}${text}${advice ?? ""}`);
-  const { pino } = await import("pino");
-  const settings = { base: null, timestamp: isoTime, formatters: { level: (level: string) => ({ level }) } };
-  const logger = pino(settings, new LineWriter(process.stdout.fd, (lines) => log(lostLine(lines))));
-  const log: Log = ({ level, event, fields, text }) => logger[level]({ event, ...fields }, text);
+  const writer = new LineWriter(process.stdout.fd, (lines) => log(lostLine(lines)));
+  const log: Log = ({ level, event, fields, text }) =>
+    writer.write(`${JSON.stringify({ level, time: isoTime(), event, ...fields, msg: text })}\n`);
   return log;
 }
 
@@ -199,10 +197,10 @@ function lostLine(lines: number): LogLine {
 let lastMs = 0;
 let lastIsoTime = "";
 
-/** pino's field of the time; made once for all lines of a millisecond. */
+/** Made once for all lines of a millisecond. */
 function isoTime(): string {
   const ms = Date.now();
-  if (ms !== lastMs) lastIsoTime = `,"time":"${new Date(ms).toISOString()}"`;
+  if (ms !== lastMs) lastIsoTime = new Date(ms).toISOString();
   lastMs = ms;
   return lastIsoTime;
 }

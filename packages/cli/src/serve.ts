@@ -123,7 +123,7 @@ async function runServe(options: ServeOptions): Promise<void> {
   keepYoungGenerationSmall();
   const interruption = watchInterruption();
   const json = options.json === true || !process.stdout.isTTY;
-  const log = await openLog(json);
+  const log = openLog(json);
   const stateFolder = options.state ?? defaultStateFolder();
   const server = await serve({
     stateFolder,
