@@ -1,4 +1,4 @@
-import { type Address, addressFromWords, sameWords } from "@fractal-punch/machine";
+import { type Address, addressFromWords, addressWords, sameWords } from "@fractal-punch/machine";
 
 /** A power of two. */
 const places = 8_192;
@@ -9,16 +9,16 @@ const places = 8_192;
  */
 export class AddressBook {
   readonly #addresses: (Address | undefined)[] = Array<Address | undefined>(places).fill(undefined);
-  readonly #words = new Uint32Array(5 * places);
+  readonly #words = new Uint32Array(addressWords * places);
 
   address(words: Uint32Array): Address {
     const place = placeOf(words);
-    const at = 5 * place;
+    const at = addressWords * place;
     const known = this.#addresses[place];
     if (known !== undefined && sameWords(this.#words, at, words, 0)) return known;
     const address = addressFromWords(words, 0);
     this.#addresses[place] = address;
-    for (let i = 0; i < 5; i++) this.#words[at + i] = words[i] ?? 0;
+    for (let i = 0; i < addressWords; i++) this.#words[at + i] = words[i] ?? 0;
     return address;
   }
 }
@@ -26,6 +26,6 @@ export class AddressBook {
 /** Whoever brings others to one place makes them cost what they cost without the book. */
 function placeOf(words: Uint32Array): number {
   let hash = 0;
-  for (let i = 0; i < 5; i++) hash = Math.imul(hash ^ (words[i] ?? 0), 0x9e37_79b1);
+  for (let i = 0; i < addressWords; i++) hash = Math.imul(hash ^ (words[i] ?? 0), 0x9e37_79b1);
   return ((hash ^ (hash >>> 15)) >>> 0) & (places - 1);
 }

@@ -1,5 +1,6 @@
 import {
   type Address,
+  addressWords,
   type PortId,
   type PortRequest,
   type SendOptions,
@@ -12,11 +13,11 @@ import { BatchSocket, type SocketOwner } from "./batch-socket.ts";
 import type { ThreadedPort } from "./forwarding-threads.ts";
 import type { HandedOver } from "./handover.ts";
 import { InfoBook } from "./info-book.ts";
-import type { Manner } from "./send-batch.ts";
+import type { Manner } from "./outgoing-messages.ts";
 import { type BoundSocket, bindSocket, connectSocket } from "./socket.ts";
 
-const scratch = new Uint32Array(5);
-const manner = { ecn: 0, ttl: 0, isWhole: false, local: new Uint32Array(5) };
+const scratch = new Uint32Array(addressWords);
+const manner = { ecn: 0, ttl: 0, isWhole: false, local: new Uint32Array(addressWords) };
 
 /** A port of a machine's that is read and written in batches. */
 export class BatchPort implements UdpPort, SocketOwner {

@@ -1,13 +1,14 @@
+import { addressWords } from "@fractal-punch/machine";
 import type { DropWord } from "../counters.ts";
+import type { LoneDatagram } from "./lone-datagram.ts";
+import type { Manner, Sender } from "./outgoing-messages.ts";
 import type { Pollable } from "./poller.ts";
-import type { Manner, Sender } from "./send-batch.ts";
 import { setWhole } from "./socket.ts";
 import type { SocketIo } from "./socket-io.ts";
 import { errorName } from "./system-calls.ts";
 
 /** Datagrams that wait in this process, behind a full buffer of the system's: more would only be late. */
 const maxWaiting = 256;
-const dontWaitNoSignal = 0x4040;
 
 export interface SocketOwner {
   /** One datagram of the message that `SocketIo.received` has read last: its bytes in the arena. */
@@ -26,9 +27,9 @@ export class BatchSocket implements Pollable, Sender {
   readonly #owner: SocketOwner;
   /** Otherwise another thread reads it, and this one only writes. */
   readonly #isRead: boolean;
-  readonly #waiting: { readonly bytes: Uint8Array; readonly name: Uint8Array }[] = [];
+  readonly #waiting: LoneDatagram[] = [];
   #isWhole = false;
-  readonly #manner = { ecn: 0, ttl: 0, isWhole: false, local: new Uint32Array(5) };
+  readonly #manner = { ecn: 0, ttl: 0, isWhole: false, local: new Uint32Array(addressWords) };
 
   constructor(fd: number, segments: boolean, isRead: boolean, io: SocketIo, owner: SocketOwner) {
     this.fd = fd;
@@ -63,10 +64,10 @@ export class BatchSocket implements Pollable, Sender {
     return fault;
   }
 
-  wait(bytes: Uint8Array, name: Uint8Array): void {
+  wait(datagram: LoneDatagram): void {
     if (!this.#isRead || this.#waiting.length >= maxWaiting) return this.#owner.drop("send-queue-full");
     if (this.#waiting.length === 0) this.#io.watchWritable(this, true);
-    this.#waiting.push({ bytes, name });
+    this.#waiting.push(datagram);
   }
 
   failed(code: string): void {
@@ -74,14 +75,10 @@ export class BatchSocket implements Pollable, Sender {
   }
 
   writable(): void {
-    const { calls } = this.#io;
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
-      const { bytes, name } = first;
-      if (calls.sendto(this.fd, bytes, bytes.length, dontWaitNoSignal, name, name.length) < 0) {
-        const code = errorName(calls.error());
-        if (code === "EAGAIN") return;
-        this.#owner.fail(code);
-      }
+      const failure = this.#io.outgoing.sendAlone(this, first);
+      if (failure === "EAGAIN") return;
+      if (failure !== undefined) this.#owner.fail(failure);
       this.#waiting.shift();
     }
     if (this.isOpen) this.#io.watchWritable(this, false);
@@ -119,7 +116,7 @@ export class BatchSocket implements Pollable, Sender {
   #mannerOf(ecn: number, routes: Uint32Array, at: number): Manner {
     const manner = this.#manner;
     manner.ecn = ecn;
-    for (let i = 0; i < 5; i++) manner.local[i] = routes[at + 5 + i] ?? 0;
+    for (let i = 0; i < addressWords; i++) manner.local[i] = routes[at + addressWords + i] ?? 0;
     return manner;
   }
 }

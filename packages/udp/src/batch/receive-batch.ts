@@ -1,4 +1,5 @@
 /** What one call of recvmmsg brings: messages of one datagram, or of several of one sender and size (UDP_GRO). */
+import { addressWords } from "@fractal-punch/machine";
 import { type Arena, layout } from "./arena.ts";
 import { nameBytes, readName, swap32 } from "./socket-names.ts";
 import { level, option } from "./socket-options.ts";
@@ -37,9 +38,9 @@ export class ReceiveBatch {
   #wanted: number = maxMessages;
 
   /** Of the message that was read last: its sender, in address words. */
-  readonly from: Uint32Array = new Uint32Array(5);
+  readonly from: Uint32Array = new Uint32Array(addressWords);
   /** The address that it was sent to, without the port, where the socket has several; the first word is 0 otherwise. */
-  readonly local: Uint32Array = new Uint32Array(5);
+  readonly local: Uint32Array = new Uint32Array(addressWords);
   ecn: number = 0;
   /** Where its bytes are in the arena. */
   start: number = 0;

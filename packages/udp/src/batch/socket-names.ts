@@ -4,7 +4,7 @@ export const nameBytes = 28;
 const inet = 2;
 const inet6 = 10;
 
-/** What `bind` and `sendto` are given; its length is the second. */
+/** What `bind` and `sendmsg` are given; its length is the second. */
 export function nameLength(words: Uint32Array, at: number): number {
   return familyOf(words, at) === 4 ? 16 : nameBytes;
 }

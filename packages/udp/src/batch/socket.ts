@@ -1,4 +1,11 @@
-import { type Address, addressFromWords, type PortRequest, withPort, writeAddressWords } from "@fractal-punch/machine";
+import {
+  type Address,
+  addressFromWords,
+  addressWords,
+  type PortRequest,
+  withPort,
+  writeAddressWords,
+} from "@fractal-punch/machine";
 import { nameBytes, nameLength, readName, writeName } from "./socket-names.ts";
 import { level, mtuDiscovery, option } from "./socket-options.ts";
 import { errorName, type SystemCalls } from "./system-calls.ts";
@@ -32,7 +39,7 @@ export function bindSocket(calls: SystemCalls, request: PortRequest, isOneOfMany
 function bind(calls: SystemCalls, fd: number, request: PortRequest, isOneOfMany: boolean): string | undefined {
   if (isOneOfMany && !set(calls, fd, level.socket, option.reusePort, 1)) return errorName(calls.error());
   if (request.family === 6 && !set(calls, fd, level.ip6, option.ip6Only, 1)) return errorName(calls.error());
-  const words = new Uint32Array(5);
+  const words = new Uint32Array(addressWords);
   if (request.local !== undefined) writeAddressWords(words, 0, request.local);
   words[0] = request.family * 65_536 + request.port;
   return calls.bind(fd, nameOf(words), nameLength(words, 0)) < 0 ? errorName(calls.error()) : undefined;
@@ -40,7 +47,7 @@ function bind(calls: SystemCalls, fd: number, request: PortRequest, isOneOfMany:
 
 /** The system's word for why it cannot be, or nothing. */
 export function connectSocket(calls: SystemCalls, fd: number, to: Address): string | undefined {
-  const words = new Uint32Array(5);
+  const words = new Uint32Array(addressWords);
   writeAddressWords(words, 0, to);
   return calls.connect(fd, nameOf(words), nameLength(words, 0)) < 0 ? errorName(calls.error()) : undefined;
 }
@@ -54,7 +61,7 @@ function nameOf(words: Uint32Array): Uint8Array {
 function localOf(calls: SystemCalls, fd: number, request: PortRequest): Address {
   const name = new Uint32Array(8);
   const length = new Uint32Array([nameBytes]);
-  const words = new Uint32Array(5);
+  const words = new Uint32Array(addressWords);
   calls.getsockname(fd, new Uint8Array(name.buffer), new Uint8Array(length.buffer));
   readName(name, 0, words, 0);
   const bound = addressFromWords(words, 0);

@@ -16,14 +16,7 @@ export interface SystemCalls {
   readonly close: (fd: number) => number;
   readonly recvmmsg: (fd: number, messages: Pointer, count: number, flags: number, timeout: null) => number;
   readonly sendmmsg: (fd: number, messages: Pointer, count: number, flags: number) => number;
-  readonly sendto: (
-    fd: number,
-    bytes: Uint8Array,
-    length: number,
-    flags: number,
-    name: Uint8Array,
-    nameBytes: number,
-  ) => number;
+  readonly sendmsg: (fd: number, message: Pointer, flags: number) => number;
   readonly epollCreate: (flags: number) => number;
   readonly epollControl: (poller: number, operation: number, fd: number, event: Uint8Array) => number;
   readonly epollWait: (poller: number, events: Uint8Array, count: number, timeoutMs: number) => number;
@@ -82,7 +75,7 @@ function bindCalls(koffi: Koffi): SystemCalls {
     close: program.func("int close(int)"),
     recvmmsg: program.func("int recvmmsg(int, void *, uint32_t, int, void *)"),
     sendmmsg: program.func("int sendmmsg(int, void *, uint32_t, int)"),
-    sendto: program.func("int64_t sendto(int, const void *, size_t, int, const void *, uint32_t)"),
+    sendmsg: program.func("int64_t sendmsg(int, void *, int)"),
     epollCreate: program.func("int epoll_create1(int)"),
     epollControl: program.func("int epoll_ctl(int, int, int, void *)"),
     epollWait: program.func("int epoll_wait(int, _Out_ void *, int, int)"),
