@@ -92,9 +92,9 @@ export const plantedFaults = [
   },
   {
     name: "a rate's bucket is not refilled once it was used",
-    file: `${server}/buckets.ts`,
-    find: "const capped = Math.min(fullAt, now + this.#burst * this.#msPerToken);",
-    replace: "const capped = fullAt + 1e9;",
+    file: `${server}/bucket.ts`,
+    find: "return Math.min(Math.max(fullAt, now) + tokens * this.msPerToken, now + this.burst * this.msPerToken);",
+    replace: "return Math.max(fullAt, now) + tokens * this.msPerToken + 1e9;",
   },
   {
     name: "the proof of a client's address is not noted",

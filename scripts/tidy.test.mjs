@@ -6,6 +6,7 @@ import { isBuiltin } from "node:module";
 import { dirname, join, posix } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { plantedFaults } from "./planted-faults.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const unlistedFolders = new Set([".git", "node_modules", "dist", "dist-test"]);
@@ -158,6 +159,14 @@ test("every vector file is named in docs/protocol.md", needs("packages/wire/test
 });
 
 const limitsTable = "packages/server/src/core/limits.ts";
+test("every planted fault has its place in the source", () => {
+  expectNone(
+    plantedFaults
+      .filter(({ file, find }) => !existsSync(join(root, file)) || read(file).split(find).length !== 2)
+      .map(({ name, file }) => `the text of "${name}" is not once in ${file}; mend scripts/planted-faults.mjs`),
+  );
+});
+
 test("every limit is named in a test", needs(limitsTable), () => {
   const names = all(read(limitsTable), /^ {2}readonly (\w+): /).map(([, name]) => name);
   assert.notEqual(names.length, 0, `${limitsTable} has no limit`);

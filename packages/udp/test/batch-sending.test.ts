@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { constants } from "node:os";
 import { test } from "node:test";
-import { addressFromText, writeAddressWords } from "@fractal-punch/machine";
+import { addressFromText, addressWords, writeAddressWords } from "@fractal-punch/machine";
 import {
   Arena,
   type LoneDatagram,
@@ -27,7 +27,7 @@ interface Planted {
   put(first: number, length: number, isWhole?: boolean): void;
 }
 
-const manner = { ecn: 0, ttl: 0, isWhole: false, local: new Uint32Array(5) };
+const manner = { ecn: 0, ttl: 0, isWhole: false, local: new Uint32Array(addressWords) };
 
 /**
  * `answers` to sendmmsg, one after the other; after them it takes everything. `wholeFault`: why datagrams cannot be kept
@@ -73,7 +73,7 @@ function plant(answers: Answer[], alone: Answer[] = [], wholeFault?: string): Pl
     wait: ({ bytes }: LoneDatagram) => void told.push(`wait ${bytes[0]} ${bytes.length}`),
     failed: (code: string) => void told.push(`failed ${code}`),
   };
-  const to = new Uint32Array(5);
+  const to = new Uint32Array(addressWords);
   const address = addressFromText("127.0.0.1:9");
   assert.ok(address !== undefined);
   writeAddressWords(to, 0, address);
