@@ -12,10 +12,10 @@ const startMs = 60_000;
 /** By the names of the runs. */
 export type Results = ReadonlyMap<string, readonly Measured[]>;
 
-/** A round more than is asked for, the first of which does not count: V8 still compiles in it. */
-export async function runLoad(spec: Omit<Spec, "restMs">): Promise<Results> {
+/** `warmRounds` come first and do not count: V8 still compiles in them. */
+export async function runLoad(spec: Omit<Spec, "restMs">, warmRounds: number = 1): Promise<Results> {
   const runMs = spec.warmMs + spec.measureMs;
-  const whole: Spec = { ...spec, rounds: spec.rounds + 1, restMs: restMs(runMs) };
+  const whole: Spec = { ...spec, rounds: spec.rounds + warmRounds, restMs: restMs(runMs) };
   const program = new RunningProgram([generator, JSON.stringify(whole)], {});
   giveCore(program.pid, "load");
   const spentMs = whole.rounds * spec.runs.length * (runMs + whole.restMs);
@@ -24,7 +24,7 @@ export async function runLoad(spec: Omit<Spec, "restMs">): Promise<Results> {
   await program.stop();
   const of = ({ name }: Run): [string, Measured[]] => [
     name,
-    measured.filter((each) => each.name === name && each.round > 0),
+    measured.filter((each) => each.name === name && each.round >= warmRounds),
   ];
   return new Map(spec.runs.map(of));
 }

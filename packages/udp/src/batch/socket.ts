@@ -16,6 +16,17 @@ const datagramNonBlockingCloseOnExec = 2 | 0o4000 | 0o2000000;
 /** Holds a burst of 800 datagrams of 1,200 bytes; systems cut it down to what they allow. */
 const bufferBytes = 1_048_576;
 
+const anyAddress: Record<4 | 6, Address> = {
+  4: { family: 4, ip: 0, port: 0 },
+  6: { family: 6, ip: "\0".repeat(16), port: 0 },
+};
+
+/** Whether a kernel takes several datagrams as one is asked for the first socket only: a server opens thousands. */
+const segmenting = new WeakMap<SystemCalls, boolean>();
+
+const optionValue = new Int32Array(1);
+const optionBytes = new Uint8Array(optionValue.buffer);
+
 export interface BoundSocket {
   readonly fd: number;
   readonly local: Address;
@@ -59,6 +70,7 @@ function nameOf(words: Uint32Array): Uint8Array {
 }
 
 function localOf(calls: SystemCalls, fd: number, request: PortRequest): Address {
+  if (request.port !== 0) return withPort(request.local ?? anyAddress[request.family], request.port);
   const name = new Uint32Array(8);
   const length = new Uint32Array([nameBytes]);
   const words = new Uint32Array(addressWords);
@@ -83,7 +95,9 @@ function setOptions(calls: SystemCalls, fd: number, request: PortRequest): Pick<
     if (request.local === undefined) set(calls, fd, level.ip6, option.ip6ReceivePacketInfo, 1);
   }
   const gathers = set(calls, fd, level.udp, option.udpGro, 1);
-  return { gathers, segments: set(calls, fd, level.udp, option.udpSegment, 0) };
+  let segments = segmenting.get(calls);
+  if (segments === undefined) segmenting.set(calls, (segments = set(calls, fd, level.udp, option.udpSegment, 0)));
+  return { gathers, segments };
 }
 
 /** Whether what is sent from now on must stay whole on its way; gives the system's word for why that cannot be, or nothing. */
@@ -94,6 +108,6 @@ export function setWhole(calls: SystemCalls, fd: number, family: 4 | 6, isWhole:
 }
 
 function set(calls: SystemCalls, fd: number, ofLevel: number, name: number, value: number): boolean {
-  const bytes = new Uint8Array(new Int32Array([value]).buffer);
-  return calls.setsockopt(fd, ofLevel, name, bytes, bytes.length) === 0;
+  optionValue[0] = value;
+  return calls.setsockopt(fd, ofLevel, name, optionBytes, optionBytes.length) === 0;
 }
