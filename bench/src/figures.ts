@@ -11,6 +11,8 @@ export interface Figure {
   readonly noise?: number;
   /** Where it stands when several programs are compared. */
   readonly cell?: Cell;
+  /** What its time goes to, as profiles of the server showed; told when it falls short. */
+  readonly spentOn?: string;
 }
 
 export interface Cell {
@@ -38,6 +40,13 @@ export function tableText(figures: readonly Figure[]): string {
         .trimEnd(),
     )
     .join("\n");
+}
+
+/** A line for each figure that falls short and of which a profile is known. */
+export function shortTexts(figures: readonly Figure[]): string[] {
+  return figures.flatMap((figure) =>
+    judge(figure) === "short" && figure.spentOn !== undefined ? [`${figure.name}: ${figure.spentOn}`] : [],
+  );
 }
 
 export function median(values: readonly number[]): number {

@@ -11,7 +11,7 @@ import { classicFigures } from "./classic-figures.ts";
 import { controlFigures } from "./control-figures.ts";
 import { costFigures } from "./cost-figures.ts";
 import { directFigures } from "./direct-figures.ts";
-import { type Figure, judge, tableText } from "./figures.ts";
+import { type Figure, judge, shortTexts, tableText } from "./figures.ts";
 import { garbageFigures } from "./garbage-figures.ts";
 import { machineFigures } from "./machine-figures.ts";
 import { memoryOf } from "./process-usage.ts";
@@ -58,6 +58,7 @@ try {
     if (positionals.length === 0 || positionals.includes(part))
       figures.push(...(await measure(home)).map((figure) => ({ part, ...figure })));
   console.log(tableText(figures));
+  for (const text of shortTexts(figures)) console.log(`profile of ${text}`);
   if (values.json !== undefined) await writeFile(values.json, jsonText(figures));
   const baseline = await readBaseline();
   for (const change of changes(baseline?.figures ?? [], figures)) console.log(changeText(change));

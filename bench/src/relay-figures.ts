@@ -24,16 +24,35 @@ interface Scene {
   /** Bars of the ratios. */
   readonly toCoturn?: number;
   readonly toBare?: number;
+  /** As `Figure.spentOn`. */
+  readonly spentOn?: string;
 }
 
+/** Of datagrams that come one by one. */
+const isolated: Pick<Scene, "burst" | "flows" | "spentOn"> = {
+  burst: 1,
+  flows: 1,
+  spentOn:
+    "nine tenths in recvmmsg and sendmmsg, as the bare forwarder's; a tenth to look at each datagram, pay for it and pass it on",
+};
+
 const relayScenes: readonly Scene[] = [
-  { what: "200 bytes", payloadBytes: 200, burst: 1, flows: 1, toCoturn: 0.9, toBare: 1.1 },
-  { what: "1,200 bytes", payloadBytes: 1_200, burst: 1, flows: 1, toCoturn: 0.8, toBare: 1.1, hasLatency: true },
+  { ...isolated, what: "200 bytes", payloadBytes: 200, toCoturn: 0.9, toBare: 1.1 },
+  { ...isolated, what: "1,200 bytes", payloadBytes: 1_200, toCoturn: 0.8, toBare: 1.1, hasLatency: true },
   { what: "1,200 bytes, 2,000 a second", payloadBytes: 1_200, burst: 1, flows: 1, perSecond: 2_000 },
   { what: "1,200 bytes to the client", payloadBytes: 1_200, burst: 1, flows: 1, direction: "in" },
   { what: "1,200 bytes, 16 flows in turns", payloadBytes: 1_200, burst: 1, flows: 16 },
   { what: "bursts of 8 x 1,200 bytes", payloadBytes: 1_200, burst: 8, flows: 1, toCoturn: 0.2 },
-  { what: "bursts of 40 x 1,200 bytes", payloadBytes: 1_200, burst: 40, flows: 1, toCoturn: 0.1, hasLatency: true },
+  {
+    what: "bursts of 40 x 1,200 bytes",
+    payloadBytes: 1_200,
+    burst: 40,
+    flows: 1,
+    toCoturn: 0.1,
+    hasLatency: true,
+    spentOn:
+      "four fifths in recvmmsg and sendmmsg, which the bare forwarder, at 0.09 x, does as well; to look at each datagram, pay for it and pass it on takes 0.07 us",
+  },
   { what: "1,200 bytes, 10,000 sessions at once", payloadBytes: 1_200, burst: 1, flows: 10_000, only: "sessions" },
 ];
 const bindingScene: Scene = { what: "a STUN Binding", payloadBytes: 0, burst: 1, flows: 1, toCoturn: 0.6, toBare: 1.1 };
@@ -84,7 +103,7 @@ function of({ flows, payloadBytes, burst, perSecond }: Scene, name: string, pid:
 }
 
 function figuresOf(scene: Scene, results: Results, ours: readonly string[], bare: string): Figure[] {
-  const { what, toCoturn, toBare } = scene;
+  const { what, toCoturn, toBare, spentOn } = scene;
   const figures: Figure[] = [];
   for (const name of results.keys()) {
     const add = (field: string, value: number, unit: string): void => {
@@ -101,6 +120,7 @@ function figuresOf(scene: Scene, results: Results, ours: readonly string[], bare
       ...ratioOf(results, name, other),
       unit: "x",
       ...(bar !== undefined && { atMost: bar }),
+      ...(spentOn !== undefined && { spentOn }),
     });
     if (results.has("coturn")) figures.push(ratio("coturn", toCoturn));
     if (results.has(bare)) figures.push(ratio(bare, toBare));

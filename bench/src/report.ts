@@ -1,6 +1,6 @@
 /** docs/performance.md and its plot, from kept figures. */
 import type { Baseline, KeptFigure } from "./baseline.ts";
-import { type Cell, judge, numberText } from "./figures.ts";
+import { type Cell, judge, numberText, shortTexts } from "./figures.ts";
 import { plotText } from "./plot.ts";
 
 type CellFigure = KeptFigure & { readonly cell: Cell };
@@ -86,7 +86,9 @@ function listText(part: string, figures: readonly KeptFigure[]): string {
       const bar = limit === undefined ? "" : `${figure.atMost === undefined ? "at least" : "at most"} ${limit}`;
       return [figure.name, `${numberText(figure.value)} ${figure.unit}`, bar, judge(figure)];
     });
-  return `## ${titles[part] ?? part}\n\n${markdownTable([["figure", "measured", "bar", ""], ...rows])}`;
+  const profiles = shortTexts(figures.filter((figure) => figure.part === part)).map((text) => `\n- ${text}`);
+  const shown = profiles.length === 0 ? "" : `\n\nWhat profiles show of those that fall short:\n${profiles.join("")}`;
+  return `## ${titles[part] ?? part}\n\n${markdownTable([["figure", "measured", "bar", ""], ...rows])}${shown}`;
 }
 
 function markdownTable([head = [], ...rows]: readonly (readonly string[])[]): string {

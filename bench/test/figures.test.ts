@@ -9,6 +9,7 @@ import {
   median,
   merged,
   Pacer,
+  shortTexts,
   spread,
 } from "@fractal-punch/bench";
 
@@ -47,6 +48,15 @@ test("only ratios that differ by more than their rounds did are changes", () => 
   const found = changes(before, now);
   assert.deepEqual(found, [{ name: "worse", before: 0.5, now: 0.75 }]);
   assert.deepEqual(found.map(changeText), ["worse: worse: 0.50 x before, 0.75 x now (+50 %)"]);
+});
+
+test("what time goes to is told of those that fall short, and of no others", () => {
+  const figures = [
+    { ...time("short", 5), atMost: 4, spentOn: "one thing" },
+    { ...time("met", 3), atMost: 4, spentOn: "another" },
+    { ...time("unexplained", 5), atMost: 4 },
+  ];
+  assert.deepEqual(shortTexts(figures), ["short: one thing"]);
 });
 
 test("what is kept of a part is replaced by its new figures, and stays in its place", () => {
