@@ -11,7 +11,8 @@ import type { Figure } from "./figures.ts";
 const spentOn = {
   refresh:
     "two HMACs 3, messages 2; the rest waits for rows of a million that are in no cache: with 20,000 hosts it takes 6",
-  keepalive: "mostly waits for the row of its 5-tuple, which is in no cache",
+  keepalive:
+    "two thirds to read the question and write the answer; the rest waits for the row of its 5-tuple, which is in no cache",
   introduction:
     "five HMACs 11, channels and rules that are made and ended again 9, the collector 5 and as much again in its threads, CRCs 3",
   allocate: "eleven digests 8 to 10, the collector 5, messages, tables and deadlines the rest",

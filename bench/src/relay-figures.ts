@@ -33,7 +33,7 @@ const isolated: Pick<Scene, "burst" | "flows" | "spentOn"> = {
   burst: 1,
   flows: 1,
   spentOn:
-    "nine tenths in recvmmsg and sendmmsg, as the bare forwarder's; a tenth to look at each datagram, pay for it and pass it on",
+    "nine tenths in recvmmsg and sendmmsg, as the bare program's; a tenth to look at each datagram, pay for it and send it on or answer it",
 };
 
 const relayScenes: readonly Scene[] = [
@@ -55,7 +55,7 @@ const relayScenes: readonly Scene[] = [
   },
   { what: "1,200 bytes, 10,000 sessions at once", payloadBytes: 1_200, burst: 1, flows: 10_000, only: "sessions" },
 ];
-const bindingScene: Scene = { what: "a STUN Binding", payloadBytes: 0, burst: 1, flows: 1, toCoturn: 0.6, toBare: 1.1 };
+const bindingScene: Scene = { ...isolated, what: "a STUN Binding", payloadBytes: 0, toCoturn: 0.6, toBare: 1.1 };
 
 export async function relayFigures(folder: string): Promise<Figure[]> {
   return await withContenders(folder, async (contenders) => {

@@ -40,7 +40,7 @@ ratios are other than they were. Measured on ${machine}.
 
 The load generator (\`bench/src/load\`) is a process of its own on one core, a synchronous loop on the batch driver; the server
 has the other core. Each server takes its turn in rounds of half a second, so that what else the machine does counts
-for all; the figures are medians over the rounds, of which the first does not count, and a ratio is the median of the rounds' ratios. *CPU time* is that of
+for all; the figures are medians over the rounds, of which the first does not count (of questions the first thousands do not, until V8 has compiled all), and a ratio is the median of the rounds' ratios. *CPU time* is that of
 the server's own process with all its threads (\`schedstat\`), divided by the datagrams that came out at the other end.
 *Isolated* datagrams leave the generator one by one, *bursts* as one with UDP_SEGMENT; 128 are under way. *coturn* is
 Debian's package of 4.6.1, on the same route: over a TURN channel from a client to a peer. *Bare* are programs of the same
