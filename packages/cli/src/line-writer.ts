@@ -1,7 +1,7 @@
 /** Writes log lines in the background, so that whoever reads them slowly, or not at all, never holds up the server. */
 import { write, writeSync } from "node:fs";
 
-/** Of lines that wait for their reader; what comes beyond is lost and counted. */
+/** Characters of lines that wait for their reader; what comes beyond is lost and counted. */
 const maxWaiting = 1_048_576;
 /** A pipe that takes no more is tried again after so long. */
 const retryMs = 20;
@@ -16,6 +16,8 @@ export class LineWriter {
   #isWriting = false;
   #isClosed = false;
   #lost = 0;
+  /** The system took the lines before. */
+  #isTaken = true;
 
   /** `tellLost`: so many lines were lost behind those written last, and there is room again. */
   constructor(fd: number, tellLost: (lines: number) => void) {
@@ -44,12 +46,17 @@ export class LineWriter {
       this.#isWriting = false;
       return;
     }
+    const lines = this.#lines.length;
     const bytes = this.#take();
+    // Room is made, so that a line which says so is not lost as well; nor is it, where nothing is taken.
+    if (this.#lost > 0 && this.#isTaken) this.#tell();
+    this.#write(bytes, 0, lines);
+  }
+
+  #tell(): void {
     const lost = this.#lost;
     this.#lost = 0;
-    // Room is made, so that a line which says so is not lost as well.
-    if (lost > 0) this.#tellLost(lost);
-    this.#write(bytes, 0);
+    this.#tellLost(lost);
   }
 
   #take(): Buffer {
@@ -59,16 +66,18 @@ export class LineWriter {
     return bytes;
   }
 
-  #write(bytes: Buffer, start: number): void {
+  #write(bytes: Buffer, start: number, lines: number): void {
     write(this.#fd, bytes, start, bytes.length - start, null, (error, written) => {
       const end = start + (error === null ? written : 0);
       if (error?.code === "EAGAIN") {
-        setTimeout(() => this.#write(bytes, end), retryMs);
+        setTimeout(() => this.#write(bytes, end, lines), retryMs);
       } else if (error === null && end < bytes.length) {
-        this.#write(bytes, end);
+        this.#write(bytes, end, lines);
       } else {
-        // Nobody reads any more. Of other errors, as of a full disk, this piece is lost: no reason to end a server.
+        // Nobody reads any more. Of other errors, as of a full disk, these lines are lost: no reason to end a server.
         this.#isClosed = error?.code === "EPIPE";
+        this.#isTaken = error === null;
+        if (error !== null) this.#lost += lines;
         this.#next();
       }
     });

@@ -190,7 +190,7 @@ function short(hostId: string): string {
 }
 
 function lostLine(lines: number): LogLine {
-  const text = `${lines} lines of this log are lost: what reads it is too slow.`;
+  const text = `${lines} lines of this log are lost: what reads it is too slow, or its disk is full.`;
   return warn("log-lines-lost", { lines }, text);
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { closeSync, constants, mkdtempSync, openSync, rmSync } from "node:fs";
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -33,6 +33,43 @@ test("of lines that nobody reads a bounded number waits; how many are lost is to
   assert.ok(lines.length > 5_000, "what there is room for is kept");
   assert.deepEqual(lost, [count - lines.length]);
 });
+
+test("what waits still when the process ends is written", () => {
+  const printed = run(`const writer = new LineWriter(1, () => {});
+    for (const line of ["one", "two"]) writer.write(line + "\\n");
+    process.exit();`);
+  assert.equal(printed, "one\ntwo\n");
+});
+
+test("lines that the system refuses are counted with those that are lost, and told of once it takes some again", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "fractal-punch-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const path = join(folder, "log");
+  // A closed descriptor is refused. All that is under way is done each time that the process would end.
+  run(`const { closeSync, openSync } = await import("node:fs");
+    const fd = openSync(${JSON.stringify(path)}, "w");
+    closeSync(fd);
+    const writer = new LineWriter(fd, (lines) => writer.write("lost: " + lines + "\\n"));
+    const steps = [
+      () => openSync(${JSON.stringify(path)}, "w") === fd || process.exit(1),
+      () => writer.write("two\\n"),
+      () => writer.write("three\\n"),
+    ];
+    process.on("beforeExit", () => steps.shift()?.() === undefined || setImmediate(() => {}));
+    writer.write("zero\\n");
+    writer.write("one\\n");`);
+  assert.equal(readFileSync(path, "utf8"), "two\nthree\nlost: 2\n");
+});
+
+/** In a process of its own; what it prints. */
+function run(script: string): string {
+  const module = JSON.stringify(new URL("../dist/line-writer.js", import.meta.url));
+  const whole = `const { LineWriter } = await import(${module});\n${script}`;
+  return execFileSync(process.execPath, ["--input-type=module", "--eval", whole], {
+    encoding: "utf8",
+    timeout: 20_000,
+  });
+}
 
 interface Pipe {
   readonly path: string;
